@@ -1,0 +1,81 @@
+"""What an operator must be able to say and do.
+
+One class per operator holds its attributes, shapes, real arithmetic, integer lowering and integer reference, so that
+everything about an operator is read in one place. Instances carry no state.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from edgeq.ir.graph import Attr, Node
+from edgeq.ir.types import Array
+
+Params = dict[str, Any]
+"""Integer parameters of a lowered node: ints, and numpy integer arrays. Keys are the C descriptor's fields."""
+
+
+class Operator(ABC):
+    """A row of the operator registry. See docs/architecture.md, section 2."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    attributes: ClassVar[Mapping[str, Attr]] = {}
+    """Every legal attribute with its default; `...` marks one that must be given."""
+
+    kernel_op: ClassVar[str] = ""
+    """The C kernel family that runs it, when that differs from `name` (all tables run as `lookup`)."""
+
+    is_view: ClassVar[bool] = False
+    """The output is the input's bytes under another shape: no kernel, no copy."""
+
+    keeps_quantization: ClassVar[bool] = False
+    """Integers pass through unchanged: output and input 0 must have the same quantization."""
+
+    lowers_to_integers: ClassVar[bool] = True
+    """False for operators that exist only in real graphs (`batch_norm`) or at the border (`quantize`)."""
+
+    accumulates: ClassVar[bool] = False
+    """Weights and bias are quantized for it: input 1 symmetric per output channel, input 2 int32."""
+
+    weight_axis: ClassVar[int] = 0
+    """Axis of input 1 that counts the output channels; for operators that accumulate."""
+
+    @property
+    def kernels(self) -> str:
+        """The kernel family's name."""
+        return self.kernel_op or self.name
+
+    @abstractmethod
+    def infer(self, node: Node) -> list[tuple[int, ...]]:
+        """Shapes of the outputs from the inputs' shapes and the attributes.
+
+        Raises ValueError with a sentence that says what does not fit.
+        """
+
+    @abstractmethod
+    def compute(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        """Outputs in real arithmetic (float64). The batch of `inputs` may exceed the node's."""
+
+    def lower(self, node: Node) -> Params:
+        """Integer parameters from attributes, shapes and quantizations. Raises ModelDataError."""
+        raise NotImplementedError(f"{self.name} has no integer form")
+
+    def compute_integer(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        """Outputs in integer arithmetic from `node.params`: the truth that every kernel must repeat.
+
+        Arrays have the values' own integer types; the batch may exceed the node's.
+        """
+        raise NotImplementedError(f"{self.name} has no integer form")
+
+    def macs(self, node: Node) -> int:
+        """Multiply-accumulates of one inference, taps in the padding counted."""
+        return 0
+
+    def facts(self, node: Node) -> dict[str, int]:
+        """The integers that kernel rows may use in `when`, `scratch` and `cost`."""
+        facts = {"macs": self.macs(node), "outputs": node.output.type.elements}
+        facts.update({k: int(v) for k, v in node.params.items() if isinstance(v, int)})
+        return facts

@@ -1,0 +1,53 @@
+"""Fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from edgeq.ir.graph import Node
+from edgeq.ir.types import Array
+from edgeq.ops.accumulate import exact_matmul, finish_accumulation, lower_accumulation, real_clamp
+from edgeq.ops.base import Operator, Params
+from edgeq.ops.registry import register
+
+
+@register
+class Dense(Operator):
+    """y[..., o] = clamp(sum_i x[..., i] * w[o, i] + b[o])."""
+
+    name = "dense"
+    summary = "Gemm, MatMul with constant weights, FULLY_CONNECTED"
+    attributes: ClassVar = {"clamp_min": None, "clamp_max": None}
+    accumulates = True
+
+    def infer(self, node: Node) -> list[tuple[int, ...]]:
+        x, w = node.input(0).shape, node.input(1).shape
+        if len(w) != 2 or not x or x[-1] != w[1]:
+            raise ValueError(f"inputs of shape {list(x)} do not fit weights of shape {list(w)} (outputs, inputs)")
+        return [(*x[:-1], w[0])]
+
+    def compute(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        x, w, b = inputs[0], inputs[1], inputs[2] if len(inputs) > 2 else None
+        assert x is not None and w is not None
+        y = x.astype(np.float64) @ w.astype(np.float64).T
+        return [real_clamp(node, y if b is None else y + b)]
+
+    def lower(self, node: Node) -> Params:
+        out_c, in_c = node.input(1).shape
+        rows = prod(node.output.shape) // out_c
+        shape = {"rows": rows, "in_c": in_c, "out_c": out_c}
+        return shape | lower_accumulation(node, node.input(1), node.optional(2), 0)
+
+    def compute_integer(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        x = inputs[0]
+        assert x is not None
+        p = node.params
+        accumulator = exact_matmul(x, p["weights"].T) + p["bias"]
+        return [finish_accumulation(p, accumulator, node.output.type.dtype.numpy)]
+
+    def macs(self, node: Node) -> int:
+        return prod(node.output.shape) * node.input(1).shape[1]

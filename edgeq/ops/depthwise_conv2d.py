@@ -1,0 +1,72 @@
+"""Depthwise convolution: each output channel reads one input channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from edgeq.ir.graph import Node
+from edgeq.ir.types import Array
+from edgeq.ops.accumulate import finish_accumulation, lower_accumulation, real_clamp
+from edgeq.ops.base import Operator, Params
+from edgeq.ops.registry import register
+from edgeq.ops.windows import patches, shape_params, window_output
+
+
+@register
+class DepthwiseConv2d(Operator):
+    """y[n,h,w,o] = clamp(sum over kh,kw of x[..., o // m] * w[kh,kw,o] + b[o]), m = outputs / inputs."""
+
+    name = "depthwise_conv2d"
+    summary = "Conv with groups equal to its input channels, DEPTHWISE_CONV_2D"
+    attributes: ClassVar = {
+        "strides": (1, 1),
+        "dilations": (1, 1),
+        "pads": (0, 0, 0, 0),
+        "clamp_min": None,
+        "clamp_max": None,
+    }
+    accumulates = True
+    weight_axis = 2
+
+    def infer(self, node: Node) -> list[tuple[int, ...]]:
+        x, w = node.input(0).shape, node.input(1).shape
+        if len(x) != 4 or len(w) != 3 or w[2] % x[3]:
+            raise ValueError(f"input {list(x)} does not fit depthwise weights {list(w)} (KH,KW,O)")
+        a = node.attrs
+        oh, ow = window_output((x[1], x[2]), (w[0], w[1]), a["strides"], a["dilations"], a["pads"])
+        return [(x[0], oh, ow, w[2])]
+
+    def _accumulate(self, node: Node, x: Array, w: Array, fill: int) -> Array:
+        a = node.attrs
+        kh, kw, out_c = w.shape
+        x = np.repeat(x, out_c // x.shape[3], axis=3)
+        view = patches(x, (kh, kw), a["strides"], a["dilations"], a["pads"], fill)
+        return np.einsum("nhwklc,klc->nhwc", view, w)
+
+    def compute(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        x, w, b = inputs[0], inputs[1], inputs[2] if len(inputs) > 2 else None
+        assert x is not None and w is not None
+        y = self._accumulate(node, x.astype(np.float64), w.astype(np.float64), 0)
+        return [real_clamp(node, y if b is None else y + b)]
+
+    def lower(self, node: Node) -> Params:
+        w = node.input(1)
+        shape = shape_params(node, (w.shape[0], w.shape[1]), node.attrs["dilations"])
+        shape["depth_multiplier"] = shape["out_c"] // shape["in_c"]
+        return shape | lower_accumulation(node, w, node.optional(2), 2)
+
+    def compute_integer(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        x = inputs[0]
+        assert x is not None
+        p = node.params
+        accumulator = self._accumulate(
+            node, x.astype(np.int32), p["weights"].astype(np.int32), p["input_zero_point"]
+        )
+        return [finish_accumulation(p, accumulator.astype(np.int64) + p["bias"], node.output.type.dtype.numpy)]
+
+    def macs(self, node: Node) -> int:
+        kh, kw, _ = node.input(1).shape
+        return node.output.type.elements * kh * kw

@@ -1,0 +1,68 @@
+"""Sliding windows over NHWC tensors: output sizes and patch extraction, shared by convolution and pooling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgeq.ir.graph import Node
+from edgeq.ir.types import Array
+
+Pair = tuple[int, int]
+
+
+def window_output(
+    size: Pair, kernel: Pair, strides: Pair, dilations: Pair, pads: tuple[int, int, int, int]
+) -> Pair:
+    """Output height and width; pads are (top, left, bottom, right). Raises ValueError when the window does not fit."""
+    result = []
+    for axis in (0, 1):
+        span = (kernel[axis] - 1) * dilations[axis] + 1
+        room = size[axis] + pads[axis] + pads[axis + 2] - span
+        if room < 0:
+            raise ValueError(f"a window of {span} does not fit an input of {size[axis]} with its padding")
+        result.append(room // strides[axis] + 1)
+    return result[0], result[1]
+
+
+def patches(
+    x: Array, kernel: Pair, strides: Pair, dilations: Pair, pads: tuple[int, int, int, int], fill: Any
+) -> Array:
+    """[N,H,W,C] -> view or copy [N,OH,OW,KH,KW,C]; the padding holds `fill`."""
+    top, left, bottom, right = pads
+    if any(pads):
+        x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    n, h, w, c = x.shape
+    oh, ow = window_output((h, w), kernel, strides, dilations, (0, 0, 0, 0))
+    sn, sh, sw, sc = x.strides
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (n, oh, ow, kernel[0], kernel[1], c),
+        (sn, sh * strides[0], sw * strides[1], sh * dilations[0], sw * dilations[1], sc),
+        writeable=False,
+    )
+
+
+def shape_params(node: Node, kernel: Pair, dilations: Pair = (1, 1)) -> dict[str, int]:
+    """The geometry fields that every windowed descriptor starts with."""
+    _, in_h, in_w, in_c = node.input(0).shape
+    _, out_h, out_w, out_c = node.output.shape
+    stride_h, stride_w = node.attrs["strides"]
+    top, left, _, _ = node.attrs["pads"]
+    return {
+        "in_h": in_h,
+        "in_w": in_w,
+        "in_c": in_c,
+        "out_h": out_h,
+        "out_w": out_w,
+        "out_c": out_c,
+        "kernel_h": kernel[0],
+        "kernel_w": kernel[1],
+        "stride_h": stride_h,
+        "stride_w": stride_w,
+        "dilation_h": dilations[0],
+        "dilation_w": dilations[1],
+        "pad_top": top,
+        "pad_left": left,
+    }
