@@ -96,7 +96,7 @@ class Quantization:
         zero = self._broadcast(self.zero_point, real.ndim, int)
         low, high = dtype.bounds
         q = np.rint(np.asarray(real, dtype=np.float64) / scale) + zero
-        return np.clip(q, low, high).astype(dtype.numpy)
+        return np.asarray(np.clip(q, low, high).astype(dtype.numpy))
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ def verify_structure(graph: Graph, stage: str) -> None:
                 f"after {stage}: constant {value.name!r} is {value.data.dtype}{list(value.data.shape)}, typed {value.type}"
             )
     for node in graph.nodes:
-        for value in node.inputs:
-            if value is not None and not value.is_constant and id(value) not in defined:
-                raise InternalError(f"after {stage}: {value.name!r} is used before it is computed\n{node_text(node)}")
+        for operand in node.inputs:
+            if operand is not None and not operand.is_constant and id(operand) not in defined:
+                raise InternalError(f"after {stage}: {operand.name!r} is used before it is computed\n{node_text(node)}")
         for value in node.outputs:
             if id(value) in defined or value.is_constant:
                 raise InternalError(f"after {stage}: {value.name!r} is defined twice\n{node_text(node)}")

@@ -60,7 +60,7 @@ def accumulator_bound(node: Node, channel_axis: int) -> int:
 def finish_accumulation(params: Params, accumulator: Array, dtype: np.dtype[np.generic]) -> Array:
     """Accumulators with the folded bias, channels last -> requantized, clamped outputs."""
     scaled = requantize(accumulator, params["multiplier"], params["shift"]) + params["output_zero_point"]
-    return np.clip(scaled, params["clamp_min"], params["clamp_max"]).astype(dtype)
+    return np.asarray(np.clip(scaled, params["clamp_min"], params["clamp_max"]).astype(dtype))
 
 
 def exact_matmul(a: Array, b: Array) -> Array:

@@ -44,7 +44,7 @@ class DepthwiseConv2d(Operator):
         kh, kw, out_c = w.shape
         x = np.repeat(x, out_c // x.shape[3], axis=3)
         view = patches(x, (kh, kw), a["strides"], a["dilations"], a["pads"], fill)
-        return np.einsum("nhwklc,klc->nhwc", view, w)
+        return np.asarray(np.einsum("nhwklc,klc->nhwc", view, w))
 
     def compute(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         x, w, b = inputs[0], inputs[1], inputs[2] if len(inputs) > 2 else None
