@@ -76,7 +76,7 @@ class Quantization:
         return self.zero_point[0]
 
     def _broadcast(self, values: tuple[Any, ...], rank: int, dtype: type) -> Array:
-        array = np.asarray(values, dtype=dtype)
+        array: Array = np.asarray(values, dtype=dtype)
         if self.is_per_tensor:
             return array.reshape(())
         assert self.axis is not None

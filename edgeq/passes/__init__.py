@@ -1,0 +1,1 @@
+"""Passes: one per file, graph -> graph; `pipeline.py` orders them and checks the graph after each."""

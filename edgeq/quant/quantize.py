@@ -1,0 +1,116 @@
+"""Real graph -> quantized graph: int8 everywhere, per-channel weights, int32 bias.
+
+The rules follow the published int8 specification of TFLite (symmetric per-channel weights in [-127, 127],
+asymmetric per-tensor activations, bias scale = input scale * weight scale), so that every integer operator has one
+meaning whether a model came quantized or was quantized here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from edgeq.errors import ModelDataError
+from edgeq.ir.graph import Graph, Node, Value
+from edgeq.ir.types import Array, DType, Quantization, TensorType
+from edgeq.ops.registry import operator
+from edgeq.quant.observe import Range
+
+INT8_MIN, INT8_MAX = -128, 127
+WEIGHT_LIMIT = 127
+MIN_SCALE = 1e-12
+"""A constant-zero tensor still needs a positive scale."""
+
+_FIXED_RANGES = {"softmax": (1 / 256, -128), "sigmoid": (1 / 256, -128), "tanh": (1 / 128, 0)}
+"""Operators whose output range is known: (scale, zero point), TFLite's own choices."""
+
+
+def activation_quantization(observed: Range) -> Quantization:
+    """Asymmetric int8 over [low, high], which contains 0."""
+    scale = max((observed.high - observed.low) / (INT8_MAX - INT8_MIN), MIN_SCALE)
+    zero_point = round(INT8_MIN - observed.low / scale)
+    return Quantization.per_tensor(float(np.float32(scale)), min(max(zero_point, INT8_MIN), INT8_MAX))
+
+
+def quantize_graph(graph: Graph, ranges: Mapping[str, Range]) -> Graph:
+    """A quantized copy of a real graph; `ranges` by value name, from `observe_ranges`."""
+    quantized = graph.copy()
+    chosen: dict[str, Quantization] = {}
+    for value in quantized.inputs:
+        chosen[value.name] = activation_quantization(ranges[value.name])
+        _retype(value, chosen[value.name])
+    for node in quantized.nodes:
+        _quantize_constants(node)
+        for output in node.outputs:
+            _retype(output, _output_quantization(node, output, ranges), _output_dtype(node))
+    return quantized
+
+
+def _output_dtype(node: Node) -> DType:
+    return DType.INT32 if node.op == "argmax" else DType.INT8
+
+
+def _output_quantization(node: Node, output: Value, ranges: Mapping[str, Range]) -> Quantization | None:
+    if node.op == "argmax":
+        return None
+    if operator(node.op).keeps_quantization:
+        return node.input(0).quantization
+    if node.op in _FIXED_RANGES:
+        return Quantization.per_tensor(*_FIXED_RANGES[node.op])
+    return activation_quantization(ranges[output.name])
+
+
+def _retype(value: Value, quantization: Quantization | None, dtype: DType = DType.INT8) -> None:
+    value.type = TensorType(value.shape, dtype, quantization)
+
+
+def _quantize_constants(node: Node) -> None:
+    if operator(node.op).accumulates:
+        weights, bias = node.input(1), node.optional(2)
+        node.inputs[1] = quantize_weights(weights, operator(node.op).weight_axis, node.name)
+        if bias is not None:
+            node.inputs[2] = _quantize_bias(bias, node.input(0), node.input(1), node.name)
+        return
+    for index, value in enumerate(node.inputs):
+        if value is not None and value.is_constant and value.type.dtype.is_float:
+            node.inputs[index] = _quantize_operand(value)
+
+
+def quantize_weights(weights: Value, axis: int, where: str) -> Value:
+    """Symmetric int8 in [-127, 127] with one scale per slice along `axis`."""
+    real = _finite(weights, where)
+    others = tuple(a for a in range(real.ndim) if a != axis)
+    scales = np.maximum(np.abs(real).max(axis=others) / WEIGHT_LIMIT, MIN_SCALE).astype(np.float32)
+    quantization = Quantization(tuple(float(s) for s in scales), (0,) * len(scales), axis)
+    data = np.clip(quantization.quantize(real, DType.INT8), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int8)
+    return Value(weights.name, TensorType(weights.shape, DType.INT8, quantization), data)
+
+
+def _quantize_bias(bias: Value, x: Value, weights: Value, where: str) -> Value:
+    real = _finite(bias, where)
+    scales = np.broadcast_to(np.asarray(weights.quantization.scale) * x.scale, real.shape)
+    wide = np.rint(real / scales)
+    if np.abs(wide).max(initial=0) >= 2**31:
+        raise ModelDataError(
+            "a bias does not fit 32 bits at the scale of its weights",
+            where=where,
+            hint="a channel has weights of almost zero and a large bias; prune that channel",
+        )
+    quantization = Quantization(tuple(float(s) for s in scales), (0,) * len(scales), 0)
+    return Value(bias.name, TensorType(bias.shape, DType.INT32, quantization), wide.astype(np.int32))
+
+
+def _quantize_operand(value: Value) -> Value:
+    """A constant operand of an element-wise operator, over its own range."""
+    observed = Range()
+    observed.include(_finite(value, value.name))
+    quantization = activation_quantization(observed)
+    data = quantization.quantize(value.constant, DType.INT8)
+    return Value(value.name, TensorType(value.shape, DType.INT8, quantization), data)
+
+
+def _finite(value: Value, where: str) -> Array:
+    if not np.isfinite(value.constant).all():
+        raise ModelDataError(f"constant {value.name!r} holds NaN or infinity", where=where)
+    return value.constant.astype(np.float64)
