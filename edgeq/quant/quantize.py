@@ -19,6 +19,8 @@ from edgeq.quant.observe import Range
 
 INT8_MIN, INT8_MAX = -128, 127
 WEIGHT_LIMIT = 127
+BIAS_LIMIT = 2**29
+"""Largest magnitude of a bias in integers: leaves room in 32 bits for the products."""
 MIN_SCALE = 1e-12
 """A constant-zero tensor still needs a positive scale."""
 
@@ -67,47 +69,47 @@ def _retype(value: Value, quantization: Quantization | None, dtype: DType = DTyp
 
 def _quantize_constants(node: Node) -> None:
     if operator(node.op).accumulates:
-        weights, bias = node.input(1), node.optional(2)
-        node.inputs[1] = quantize_weights(weights, operator(node.op).weight_axis, node.name)
+        axis = operator(node.op).weight_axis
+        x, weights, bias = node.input(0), node.input(1), node.optional(2)
+        floor = MIN_SCALE if bias is None else np.abs(_finite(bias, node.name)) / (x.scale * BIAS_LIMIT)
+        quantized = quantize_weights(weights, axis, node.name, floor)
+        node.inputs[1] = quantized
         if bias is not None:
-            node.inputs[2] = _quantize_bias(bias, node.input(0), node.input(1), node.name)
+            node.inputs[2] = _quantize_bias(bias, x, quantized, node.name)
         return
     for index, value in enumerate(node.inputs):
         if value is not None and value.is_constant and value.type.dtype.is_float:
-            node.inputs[index] = _quantize_operand(value)
+            node.inputs[index] = _quantize_operand(value, f"{node.name}.operand{index}")
 
 
-def quantize_weights(weights: Value, axis: int, where: str) -> Value:
-    """Symmetric int8 in [-127, 127] with one scale per slice along `axis`."""
+def quantize_weights(weights: Value, axis: int, where: str, floor: Array | float = MIN_SCALE) -> Value:
+    """Symmetric int8 in [-127, 127] with one scale per slice along `axis`, none below `floor`.
+
+    The floor keeps a channel of (almost) zero weights from having a scale at which its bias would not fit 32 bits.
+    """
     real = _finite(weights, where)
     others = tuple(a for a in range(real.ndim) if a != axis)
-    scales = np.maximum(np.abs(real).max(axis=others) / WEIGHT_LIMIT, MIN_SCALE).astype(np.float32)
+    scales = np.maximum(np.maximum(np.abs(real).max(axis=others) / WEIGHT_LIMIT, floor), MIN_SCALE).astype(np.float32)
     quantization = Quantization(tuple(float(s) for s in scales), (0,) * len(scales), axis)
     data = np.clip(quantization.quantize(real, DType.INT8), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int8)
-    return Value(weights.name, TensorType(weights.shape, DType.INT8, quantization), data)
+    return Value(f"{where}.weights", TensorType(weights.shape, DType.INT8, quantization), data)
 
 
 def _quantize_bias(bias: Value, x: Value, weights: Value, where: str) -> Value:
     real = _finite(bias, where)
     scales = np.broadcast_to(np.asarray(weights.quantization.scale) * x.scale, real.shape)
-    wide = np.rint(real / scales)
-    if np.abs(wide).max(initial=0) >= 2**31:
-        raise ModelDataError(
-            "a bias does not fit 32 bits at the scale of its weights",
-            where=where,
-            hint="a channel has weights of almost zero and a large bias; prune that channel",
-        )
     quantization = Quantization(tuple(float(s) for s in scales), (0,) * len(scales), 0)
-    return Value(bias.name, TensorType(bias.shape, DType.INT32, quantization), wide.astype(np.int32))
+    data = np.rint(real / scales).astype(np.int32)
+    return Value(f"{where}.bias", TensorType(bias.shape, DType.INT32, quantization), data)
 
 
-def _quantize_operand(value: Value) -> Value:
+def _quantize_operand(value: Value, name: str) -> Value:
     """A constant operand of an element-wise operator, over its own range."""
     observed = Range()
-    observed.include(_finite(value, value.name))
+    observed.include(_finite(value, name))
     quantization = activation_quantization(observed)
     data = quantization.quantize(value.constant, DType.INT8)
-    return Value(value.name, TensorType(value.shape, DType.INT8, quantization), data)
+    return Value(name, TensorType(value.shape, DType.INT8, quantization), data)
 
 
 def _finite(value: Value, where: str) -> Array:
