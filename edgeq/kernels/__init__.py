@@ -1,0 +1,6 @@
+"""The kernels of the C runtime as rows, and the choice of one per node."""
+
+from edgeq.kernels.registry import Kernel, kernels, kernels_for
+from edgeq.kernels.select import Choice, select_kernels
+
+__all__ = ["Choice", "Kernel", "kernels", "kernels_for", "select_kernels"]

@@ -1,0 +1,88 @@
+"""Reads runtime/kernels.toml, the one list of kernels."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from edgeq import resources
+from edgeq.errors import InternalError
+from edgeq.kernels.expressions import evaluate
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One row. Expressions are over the facts of the operator; see docs/architecture.md, section 3."""
+
+    name: str
+    op: str
+    source: str
+    header: str
+    cost: str | Mapping[str, str]
+    code_bytes: int
+    isa: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    when: str = "1"
+    layout: str = "plain"
+    scratch: str = "0"
+    in_place: tuple[int, ...] = ()
+    over_read: int = 0
+    alignment: int = 1
+
+    def runs_on(self, features: frozenset[str]) -> bool:
+        """Whether a core with these features has what the kernel needs (and nothing that it is wrong for)."""
+        return features.issuperset(self.isa) and features.isdisjoint(self.avoid)
+
+    def accepts(self, facts: Mapping[str, int]) -> bool:
+        """Whether the kernel computes a node with these facts."""
+        return bool(evaluate(self.when, facts))
+
+    def scratch_bytes(self, facts: Mapping[str, int]) -> int:
+        return int(evaluate(self.scratch, facts))
+
+    def instructions(self, facts: Mapping[str, int], features: frozenset[str]) -> float:
+        """Estimated executed instructions on a core with these features."""
+        if isinstance(self.cost, str):
+            return float(evaluate(self.cost, facts))
+        text = next((t for feature, t in self.cost.items() if feature in features), self.cost["default"])
+        return float(evaluate(text, facts))
+
+
+def parse_kernels(text: str, where: str) -> list[Kernel]:
+    """Rows from TOML text. Raises InternalError naming the row and the field."""
+    known = {f.name for f in fields(Kernel)}
+    rows = []
+    for entry in tomllib.loads(text).get("kernel", []):
+        name = entry.get("name", "?")
+        if unknown := set(entry) - known:
+            raise InternalError(f"unknown fields {sorted(unknown)}", where=f"{where}, kernel {name}")
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+        try:
+            rows.append(Kernel(**values))
+        except TypeError as error:
+            raise InternalError(str(error), where=f"{where}, kernel {name}") from None
+    names = [k.name for k in rows]
+    if twice := {n for n in names if names.count(n) > 1}:
+        raise InternalError(f"kernels listed twice: {sorted(twice)}", where=where)
+    return rows
+
+
+@cache
+def kernels(path: Path | None = None) -> tuple[Kernel, ...]:
+    """Every row, in the file's order."""
+    file = path or resources.runtime_dir() / "kernels.toml"
+    return tuple(parse_kernels(file.read_text("utf-8"), file.name))
+
+
+def kernels_for(op: str) -> list[Kernel]:
+    """The rows of one kernel family."""
+    return [k for k in kernels() if k.op == op]

@@ -1,0 +1,127 @@
+"""Chooses a kernel for every node and says why.
+
+speed: the fastest estimate. size: as few and as small kernels as cover the model. balanced: the fastest, but a kernel
+must save at least 2 % of the model's instructions to be linked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeq.errors import UnsupportedError, UsageError
+from edgeq.ir.graph import Node
+from edgeq.kernels.registry import Kernel, kernels_for
+from edgeq.ops.registry import operator
+
+BALANCED_SAVING = 0.02
+GOALS = ("size", "speed", "balanced")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The kernel of one node. `estimate` in instructions; `runner_up` is the best one not taken, if any."""
+
+    kernel: Kernel
+    reason: str
+    estimate: int
+    scratch_bytes: int
+    runner_up: str | None
+
+
+@dataclass(frozen=True)
+class _Option:
+    kernel: Kernel
+    cost: float
+    scratch: int
+
+
+def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -> dict[int, Choice]:
+    """A choice by `id(node)` for every node that needs a kernel. Raises UnsupportedError listing nodes without one."""
+    if goal not in GOALS:
+        raise UsageError(f"{goal!r} is not an optimization goal", hint=f"use one of: {', '.join(GOALS)}")
+    options: dict[int, list[_Option]] = {}
+    homeless: list[str] = []
+    by_id = {id(n): n for n in nodes if not operator(n.op).is_view}
+    for key, node in by_id.items():
+        row = operator(node.op)
+        facts = row.facts(node)
+        options[key] = sorted(
+            (
+                _Option(k, k.instructions(facts, features), k.scratch_bytes(facts))
+                for k in kernels_for(row.kernels)
+                if k.runs_on(features) and k.accepts(facts)
+            ),
+            key=lambda o: (o.cost, o.kernel.code_bytes, o.kernel.name),
+        )
+        if not options[key]:
+            homeless.append(f"{node.name} ({node.op}): no kernel takes {_shapes(node)}")
+    if homeless:
+        raise UnsupportedError("some layers have no kernel on this board", problems=homeless)
+    linked = _linked(options, goal)
+    return {key: _choice(options[key], linked, goal) for key in by_id}
+
+
+def _shapes(node: Node) -> str:
+    shapes = [str(list(v.shape)) for v in node.inputs if v is not None]
+    return f"inputs {', '.join(shapes)} with {node.attrs}"
+
+
+def _fastest(options: list[_Option], linked: set[str] | None) -> _Option:
+    return next((o for o in options if linked is None or o.kernel.name in linked), options[0])
+
+
+def _total(options: dict[int, list[_Option]], linked: set[str] | None) -> float:
+    return sum(_fastest(o, linked).cost for o in options.values())
+
+
+def _linked(options: dict[int, list[_Option]], goal: str) -> set[str]:
+    """Names of the kernels that may be used."""
+    linked = {_fastest(o, None).kernel.name for o in options.values()}
+    if goal == "speed":
+        return linked
+    smallest = _cover(options)
+    if goal == "size":
+        return smallest
+    linked |= smallest
+    limit = BALANCED_SAVING * _total(options, None)
+    while True:
+        # Drop the kernel that is missed least, as long as every node keeps one.
+        losses = []
+        for name in sorted(linked):
+            rest = linked - {name}
+            if all(any(o.kernel.name in rest for o in per_node) for per_node in options.values()):
+                losses.append((_total(options, rest) - _total(options, linked), name))
+        if not losses or min(losses)[0] > limit:
+            return linked
+        linked.discard(min(losses)[1])
+
+
+def _cover(options: dict[int, list[_Option]]) -> set[str]:
+    """A small set of kernels that covers every node: repeatedly the one with the fewest bytes per node covered."""
+    chosen: set[str] = set()
+    open_nodes = dict(options)
+    while open_nodes:
+        counts: dict[str, tuple[int, float, int]] = {}
+        for per_node in open_nodes.values():
+            for option in per_node:
+                count, cost, _ = counts.get(option.kernel.name, (0, 0.0, 0))
+                counts[option.kernel.name] = (count + 1, cost + option.cost, option.kernel.code_bytes)
+        best = min(counts, key=lambda n: (counts[n][2] / counts[n][0], counts[n][1], n))
+        chosen.add(best)
+        open_nodes = {k: v for k, v in open_nodes.items() if all(o.kernel.name != best for o in v)}
+    return chosen
+
+
+def _choice(options: list[_Option], linked: set[str], goal: str) -> Choice:
+    best = _fastest(options, linked)
+    others = [o for o in options if o is not best]
+    runner_up = others[0] if others else None
+    if runner_up is None:
+        reason = "the only kernel for this shape"
+    elif runner_up.cost >= best.cost:
+        ratio = runner_up.cost / max(best.cost, 1)
+        reason = f"fastest estimate, {ratio:.2f} times less than {runner_up.kernel.name}"
+    else:
+        reason = f"--optimize {goal}: shares code; {runner_up.kernel.name} would take {runner_up.cost / best.cost:.0%}"
+    return Choice(best.kernel, reason, round(best.cost), best.scratch, runner_up.kernel.name if runner_up else None)
