@@ -1,0 +1,80 @@
+"""The manifest: everything that later steps need to know about a converted model, as plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import edgeq
+from edgeq.contract import ABI_VERSION, REQUANTIZATION
+from edgeq.ir.graph import Graph, Node, Value
+from edgeq.kernels.select import Choice
+from edgeq.ops.accumulate import accumulator_bound
+from edgeq.ops.registry import operator
+from edgeq.plan.memory import Plan
+
+
+def build_manifest(
+    graph: Graph, plan: Plan, choices: Mapping[int, Choice], facts: Mapping[str, Any], tables: Mapping[int, int]
+) -> dict[str, Any]:
+    """`facts`: name, board, optimize, source. `tables`: bytes of constants by `id(node)`."""
+    steps = [_step(i, n, plan, choices[id(n)], tables.get(id(n), 0)) for i, n in enumerate(plan.steps)]
+    return {
+        "edgeq": edgeq.__version__,
+        "abi": ABI_VERSION,
+        **facts,
+        "requantization": REQUANTIZATION,
+        "inputs": [_endpoint(v, plan, graph.meta.get("inputs", {})) for v in graph.inputs],
+        "outputs": [_endpoint(v, plan, graph.meta.get("outputs", {})) for v in graph.outputs],
+        "arena_bytes": plan.arena_bytes,
+        "arena_lower_bound": plan.lower_bound,
+        "arena_peak": {"step": plan.peak_step, "buffers": plan.peak_buffers},
+        "scratch_bytes": max((s["scratch_bytes"] for s in steps), default=0),
+        "weights_bytes": sum(s["weights_bytes"] for s in steps),
+        "float_weights_bytes": 4 * sum(s["parameters"] for s in steps),
+        "macs": sum(s["macs"] for s in steps),
+        "steps": steps,
+    }
+
+
+def _endpoint(value: Value, plan: Plan, source: Mapping[str, Any]) -> dict[str, Any]:
+    quantization = value.type.quantization
+    known = source.get(value.name, {})
+    return {
+        "name": value.name,
+        "shape": list(value.shape),
+        "dtype": value.type.dtype.value,
+        "scale": None if quantization is None else quantization.tensor_scale,
+        "zero_point": None if quantization is None else quantization.tensor_zero_point,
+        "offset": plan.offset(value),
+        "bytes": value.type.bytes,
+        "source_name": known.get("source_name", value.name),
+        "source_shape": list(known.get("source_shape", value.shape)),
+        "source_perm": known.get("perm"),
+        "source_dtype": known.get("source_dtype", value.type.dtype.value),
+    }
+
+
+def _step(index: int, node: Node, plan: Plan, choice: Choice, weights_bytes: int) -> dict[str, Any]:
+    row = operator(node.op)
+    constants = [v for v in node.inputs if v is not None and v.is_constant]
+    return {
+        "index": index,
+        "name": node.name,
+        "op": node.op,
+        "kernel": choice.kernel.name,
+        "reason": choice.reason,
+        "runner_up": choice.runner_up,
+        "estimated_instructions": choice.estimate,
+        "macs": row.macs(node),
+        "parameters": sum(v.type.elements for v in constants),
+        "weights_bytes": weights_bytes,
+        "scratch_bytes": choice.scratch_bytes,
+        "scratch_offset": plan.scratch_offset(node),
+        "output_shape": list(node.output.shape),
+        "outputs": [
+            {"name": v.name, "offset": plan.offset(v), "bytes": v.type.bytes, "dtype": v.type.dtype.value}
+            for v in node.outputs
+        ],
+        "accumulator_bound": accumulator_bound(node, row.weight_axis) if row.accumulates else None,
+    }
