@@ -1,0 +1,119 @@
+"""Writes the output folder: all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from edgeq import resources
+from edgeq.emit.manifest import build_manifest
+from edgeq.emit.model import model_context
+from edgeq.emit.sources import runtime_files
+from edgeq.errors import UsageError
+from edgeq.ir.graph import Graph
+from edgeq.ir.serialize import save_graph
+from edgeq.kernels.select import Choice
+from edgeq.plan.memory import Plan
+
+_RUNTIME = "edgeq"
+_COMMON_HEADERS = ("edgeq/edgeq_contract.h", "edgeq/edgeq_status.h", "edgeq/edgeq_step.h")
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.codegen_dir()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def _call_template(environment: jinja2.Environment, family: str) -> str:
+    """The family's own call site where it has one, the common one otherwise."""
+    own = f"ops/{family}.c.j2"
+    return own if own in environment.list_templates() else "ops/call.c.j2"
+
+
+def render_files(
+    graph: Graph, plan: Plan, choices: Mapping[int, Choice], facts: Mapping[str, Any]
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """(text by path in the output folder, manifest). Pure: touches no file but templates and runtime sources."""
+    name = facts["name"]
+    manifest = build_manifest(graph, plan, choices, facts, {})
+    context, sizes = model_context(plan, choices, name, manifest)
+    manifest = build_manifest(graph, plan, choices, facts, sizes)
+    environment = _environment()
+    for step in context["steps"]:
+        step["call"] = environment.get_template(_call_template(environment, step["family"])).render(step=step).strip()
+    files = {
+        f"{_RUNTIME}/{path}": (resources.runtime_dir() / path).read_text("utf-8")
+        for path in runtime_files(
+            {choices[id(n)].kernel.source for n in plan.steps}, (*context["headers"], *_COMMON_HEADERS)
+        )
+    }
+    manifest["sources"] = [f"{name}.c", f"{name}_weights.c", *sorted(p for p in files if p.endswith(".c"))]
+    manifest["include_dirs"] = [".", f"{_RUNTIME}/include"]
+    page = {"model": context, "manifest": manifest}
+    for template, path in (
+        ("model.h.j2", f"{name}.h"),
+        ("model.c.j2", f"{name}.c"),
+        ("weights.h.j2", f"{name}_weights.h"),
+        ("weights.c.j2", f"{name}_weights.c"),
+        ("CMakeLists.txt.j2", "CMakeLists.txt"),
+        ("Makefile.j2", "Makefile"),
+    ):
+        files[path] = environment.get_template(template).render(page)
+    return files, manifest
+
+
+def emit_folder(
+    out: Path,
+    files: Mapping[str, str],
+    manifest: Mapping[str, Any],
+    graph: Graph,
+    *,
+    real: Graph | None,
+    original: Path,
+) -> None:
+    """Writes everything into a new folder beside `out`, then puts it in place of `out`.
+
+    An existing `out` is replaced only when it holds an earlier conversion (or nothing). Raises UsageError otherwise.
+    """
+    name = manifest["name"]
+    if out.exists() and not out.is_dir():
+        raise UsageError("the output path is a file", where=str(out), hint="choose another folder with -o")
+    if out.exists() and any(out.iterdir()) and not (out / "verify" / "graph.npz").is_file():
+        raise UsageError(
+            "the output folder holds other files", where=str(out), hint="choose an empty or new folder with -o"
+        )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise UsageError(f"cannot write there: {error.strerror}", where=str(out)) from None
+    try:
+        for path, text in files.items():
+            target = staging / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, "utf-8", newline="\n")
+        (staging / f"{name}.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+        (staging / "verify").mkdir()
+        save_graph(graph, staging / "verify" / "graph.npz")
+        if real is not None:
+            save_graph(real, staging / "verify" / "real.npz")
+        shutil.copyfile(original, staging / "verify" / f"original{original.suffix}")
+        staging.chmod(0o755)
+        if out.exists():
+            shutil.rmtree(out)
+        staging.rename(out)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise

@@ -1,0 +1,132 @@
+"""Integer graph -> the plain dict that the templates of model.h, model.c and weights.c print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from edgeq.contract import ABI_VERSION, ARENA_ALIGN, WEIGHTS_ALIGN
+from edgeq.emit.literals import C_TYPES, integer, table_lines
+from edgeq.ir.graph import Node, Value
+from edgeq.ir.types import Array
+from edgeq.kernels.layouts import LAYOUTS
+from edgeq.kernels.select import Choice
+from edgeq.ops.registry import operator
+from edgeq.plan.memory import Plan
+
+
+class Tables:
+    """The constant tables of one model; equal contents share one symbol."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._by_content: dict[tuple[str, bytes], dict[str, Any]] = {}
+
+    def add(self, array: Array, label: str) -> str:
+        """The symbol of a table with these contents, 1-D, in the array's memory order."""
+        flat = np.ascontiguousarray(array).reshape(-1)
+        key = (flat.dtype.name, flat.tobytes())
+        if key not in self._by_content:
+            self._by_content[key] = {
+                "symbol": f"{self._prefix}_{label}",
+                "type": C_TYPES[flat.dtype.name],
+                "count": max(flat.size, 1),
+                "bytes": flat.nbytes,
+                "lines": table_lines(flat) or ["  0,"],
+            }
+        return str(self._by_content[key]["symbol"])
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return list(self._by_content.values())
+
+    @property
+    def bytes(self) -> int:
+        return sum(row["bytes"] for row in self.rows)
+
+
+def model_context(
+    plan: Plan, choices: Mapping[int, Choice], name: str, endpoints: Mapping[str, list[dict[str, Any]]]
+) -> tuple[dict[str, Any], dict[int, int]]:
+    """The templates' dict, and the bytes of constants by `id(node)` (a shared table counts where it first occurs)."""
+    tables = Tables(name)
+    sizes: dict[int, int] = {}
+    steps = []
+    for index, node in enumerate(plan.steps):
+        before = tables.bytes
+        steps.append(_step(index, node, plan, choices[id(node)], tables))
+        sizes[id(node)] = tables.bytes - before
+    context = {
+        "name": name,
+        "upper": name.upper(),
+        "abi": ABI_VERSION,
+        "arena_align": ARENA_ALIGN,
+        "weights_align": WEIGHTS_ALIGN,
+        "arena_bytes": max(plan.arena_bytes, 1),
+        "steps": steps,
+        "tables": tables.rows,
+        "headers": sorted({choices[id(n)].kernel.header for n in plan.steps}),
+        "inputs": [_endpoint(e) for e in endpoints["inputs"]],
+        "outputs": [_endpoint(e) for e in endpoints["outputs"]],
+    }
+    return context, sizes
+
+
+def _endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
+    scale = endpoint["scale"]
+    return {
+        **endpoint,
+        "c_type": C_TYPES[endpoint["dtype"]],
+        "shape_text": " x ".join(map(str, endpoint["shape"])),
+        "scale_text": "" if scale is None else repr(float(scale)),
+    }
+
+
+def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) -> dict[str, Any]:
+    kernel = choice.kernel
+    params = {**node.params, **LAYOUTS[kernel.layout](node)}
+    descriptor = f"step{index}"
+    fields = [
+        (key, tables.add(value, f"{descriptor}_{key}") if isinstance(value, np.ndarray) else integer(int(value)))
+        for key, value in params.items()
+    ]
+    inputs = [
+        _operand(v, plan, tables, f"{descriptor}_operand{i}") for i, v in enumerate(node.inputs) if _is_read(node, i)
+    ]
+    regions = [(plan.offset(v), v.type.bytes) for v in node.outputs]
+    scratch = plan.scratch_offset(node)
+    if scratch is not None:
+        regions.append((scratch, choice.scratch_bytes))
+    return {
+        "index": index,
+        "name": node.name.replace("*/", "* /").replace("\\", "/"),
+        "op": node.op,
+        "family": operator(node.op).kernels,
+        "kernel": kernel.name,
+        "descriptor": descriptor,
+        "descriptor_type": f"edgeq_{operator(node.op).kernels}_t",
+        "fields": fields,
+        "inputs": inputs,
+        "output": _arena(node.output, plan, const=False),
+        "scratch": "0" if scratch is None else f"arena + {scratch}",
+        "end": max(offset + size for offset, size in regions),
+    }
+
+
+def _is_read(node: Node, index: int) -> bool:
+    """Weights and bias reach the kernel through its descriptor."""
+    return node.inputs[index] is not None and not (operator(node.op).accumulates and index > 0)
+
+
+def _arena(value: Value, plan: Plan, *, const: bool) -> str:
+    qualifier = "const " if const else ""
+    return f"({qualifier}{C_TYPES[value.type.dtype.value]} *)(arena + {plan.offset(value)})"
+
+
+def _operand(value: Value | None, plan: Plan, tables: Tables, label: str) -> str:
+    assert value is not None
+    if value.is_constant:
+        return tables.add(value.constant, label)
+    return _arena(value, plan, const=True)
