@@ -1,0 +1,36 @@
+"""Addition of two int8 tensors with their own scales."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from edgeq.ir.graph import Node
+from edgeq.ir.types import Array
+from edgeq.ops.addition import add_integers, lower_addition
+from edgeq.ops.base import Operator, Params
+from edgeq.ops.broadcast import ATTRIBUTES, broadcast_shape, real_pairs
+from edgeq.ops.inferences import Operands
+from edgeq.ops.registry import register
+
+
+@register
+class Add(Operator):
+    """y = clamp(a + b), broadcast."""
+
+    name = "add"
+    summary = "Add, Sum of two, ADD"
+    attributes: ClassVar = ATTRIBUTES
+
+    def infer(self, node: Node) -> list[tuple[int, ...]]:
+        return [broadcast_shape(node)]
+
+    def compute(self, node: Node, inputs: Operands) -> list[Array]:
+        return real_pairs(node, inputs, np.add)
+
+    def lower(self, node: Node) -> Params:
+        return lower_addition(node)
+
+    def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
+        return [add_integers(node, inputs, 1)]

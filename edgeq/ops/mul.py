@@ -1,0 +1,59 @@
+"""Multiplication of two int8 tensors with their own scales."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from edgeq.ir.graph import Node
+from edgeq.ir.types import Array
+from edgeq.ops.base import Operator, Params
+from edgeq.ops.broadcast import ATTRIBUTES, apply_pairs, broadcast_shape, loop_params, output_params, real_pairs
+from edgeq.ops.fixed_point import check_accumulator, quantize_multiplier, requantize
+from edgeq.ops.inferences import Operands, require_int8
+from edgeq.ops.registry import register
+
+LARGEST_PRODUCT = 255 * 255
+"""|qa - za| * |qb - zb| of int8 values."""
+
+
+@register
+class Mul(Operator):
+    """y = clamp(a * b), broadcast."""
+
+    name = "mul"
+    summary = "Mul, MUL"
+    attributes: ClassVar = ATTRIBUTES
+
+    def infer(self, node: Node) -> list[tuple[int, ...]]:
+        return [broadcast_shape(node)]
+
+    def compute(self, node: Node, inputs: Operands) -> list[Array]:
+        return real_pairs(node, inputs, np.multiply)
+
+    def lower(self, node: Node) -> Params:
+        require_int8(node)
+        a, b, y = node.input(0), node.input(1), node.output
+        # TFLite forms this factor in single precision; its last bits reach the multiplier.
+        factor = np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale)
+        multiplier, shift = quantize_multiplier(float(factor))
+        check_accumulator(LARGEST_PRODUCT, shift, node.name)
+        return {
+            **loop_params(node),
+            "a_zero_point": a.zero_point,
+            "b_zero_point": b.zero_point,
+            "multiplier": multiplier,
+            "shift": shift,
+            **output_params(node),
+        }
+
+    def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
+        p = node.params
+
+        def multiply(a: Array, b: Array) -> Array:
+            product = (a.astype(np.int64) - p["a_zero_point"]) * (b.astype(np.int64) - p["b_zero_point"])
+            scaled = requantize(product, p["multiplier"], p["shift"]) + p["output_zero_point"]
+            return np.asarray(np.clip(scaled, p["clamp_min"], p["clamp_max"]).astype(np.int8))
+
+        return [apply_pairs(node, inputs, multiply)]
