@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,20 +75,12 @@ def render_files(
     return files, manifest
 
 
-def emit_folder(
-    out: Path,
-    files: Mapping[str, str],
-    manifest: Mapping[str, Any],
-    graph: Graph,
-    *,
-    real: Graph | None,
-    original: Path,
-) -> None:
-    """Writes everything into a new folder beside `out`, then puts it in place of `out`.
+@contextmanager
+def staged_folder(out: Path) -> Iterator[Path]:
+    """A new folder beside `out` that takes the place of `out` when the block ends without an error.
 
-    An existing `out` is replaced only when it holds an earlier conversion (or nothing). Raises UsageError otherwise.
+    An existing `out` is replaced only when it holds an earlier conversion, or nothing. Raises UsageError otherwise.
     """
-    name = manifest["name"]
     if out.exists() and not out.is_dir():
         raise UsageError("the output path is a file", where=str(out), hint="choose another folder with -o")
     if out.exists() and any(out.iterdir()) and not (out / "verify" / "graph.npz").is_file():
@@ -100,16 +93,7 @@ def emit_folder(
     except OSError as error:
         raise UsageError(f"cannot write there: {error.strerror}", where=str(out)) from None
     try:
-        for path, text in files.items():
-            target = staging / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, "utf-8", newline="\n")
-        (staging / f"{name}.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-        (staging / "verify").mkdir()
-        save_graph(graph, staging / "verify" / "graph.npz")
-        if real is not None:
-            save_graph(real, staging / "verify" / "real.npz")
-        shutil.copyfile(original, staging / "verify" / f"original{original.suffix}")
+        yield staging
         staging.chmod(0o755)
         if out.exists():
             shutil.rmtree(out)
@@ -117,3 +101,25 @@ def emit_folder(
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
+
+
+def write_folder(
+    folder: Path,
+    files: Mapping[str, str],
+    manifest: Mapping[str, Any],
+    graph: Graph,
+    *,
+    real: Graph | None,
+    original: Path,
+) -> None:
+    """Writes the C, the manifest, and under verify/ what verification needs: graphs and a copy of the original."""
+    for path, text in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8", newline="\n")
+    (folder / f"{manifest['name']}.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    (folder / "verify").mkdir()
+    save_graph(graph, folder / "verify" / "graph.npz")
+    if real is not None:
+        save_graph(real, folder / "verify" / "real.npz")
+    shutil.copyfile(original, folder / "verify" / f"original{original.suffix}")

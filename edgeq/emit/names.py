@@ -7,13 +7,14 @@ from pathlib import Path
 
 from edgeq.errors import UsageError
 
-_KEYWORDS = frozenset(
-    """auto break case char const continue default do double else enum extern float for goto if inline int long
-    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
-    main asm bool class new delete namespace template this try catch throw private public protected virtual using
-    operator friend explicit export typename mutable true false nullptr
-    memcpy memset memmove memcmp int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t uint64_t size_t""".split()
-)
+_WORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int long register
+restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main asm bool
+class new delete namespace template this try catch throw private public protected virtual using operator friend
+explicit export typename mutable true false nullptr memcpy memset memmove memcmp
+int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t uint64_t size_t
+"""
+_KEYWORDS = frozenset(word for line in _WORDS.splitlines() for word in line.split(" "))
 
 
 def check_name(name: str) -> str:

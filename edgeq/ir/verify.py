@@ -18,7 +18,8 @@ def verify_structure(graph: Graph, stage: str) -> None:
             tuple(value.data.shape) != value.shape or value.data.dtype != value.type.dtype.numpy
         ):
             raise InternalError(
-                f"after {stage}: constant {value.name!r} is {value.data.dtype}{list(value.data.shape)}, typed {value.type}"
+                f"after {stage}: constant {value.name!r} holds {value.data.dtype}{list(value.data.shape)}, "
+                f"typed {value.type}"
             )
     for node in graph.nodes:
         for operand in node.inputs:

@@ -1,0 +1,39 @@
+"""Calibration data in, quantized graph out: reads the samples and runs the two halves of `edgeq.quant`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgeq.errors import CalibrationError
+from edgeq.ir.graph import Graph
+from edgeq.npz import load_samples, to_internal
+from edgeq.quant.observe import observe_ranges
+from edgeq.quant.quantize import quantize_graph
+
+
+def calibrated_graph(graph: Graph, source: Path | str | Mapping[str, Any] | None) -> Graph:
+    """A quantized copy of the real `graph`. Raises CalibrationError when there are no usable samples."""
+    if source is None:
+        raise CalibrationError(
+            "this is a float network: it needs calibration samples to be quantized",
+            hint="give about 100 typical inputs: --calibrate samples.npz (numpy.savez('samples.npz', inputs=array))",
+        )
+    facts = graph.meta.get("inputs", {})
+    specs = [
+        {
+            "name": value.name,
+            "shape": list(value.shape),
+            "dtype": "float32",
+            "scale": None,
+            "zero_point": None,
+            "source_shape": list(facts.get(value.name, {}).get("source_shape", value.shape)),
+            "source_perm": facts.get(value.name, {}).get("perm"),
+            "source_dtype": "float32",
+        }
+        for value in graph.inputs
+    ]
+    samples = load_samples(source, specs)
+    inputs = {spec["name"]: to_internal(spec, samples.inputs[str(spec["name"])]) for spec in specs}
+    return quantize_graph(graph, observe_ranges(graph, {str(name): array for name, array in inputs.items()}))

@@ -1,0 +1,166 @@
+"""Composes the rooms: model file in, folder of verified C out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeq.bench import Bench, bench_folder
+from edgeq.boards import Board, load_board
+from edgeq.build import build_folder, model_bytes
+from edgeq.calibrate import calibrated_graph
+from edgeq.emit import check_name, default_name, render_files, staged_folder, write_folder
+from edgeq.errors import CapacityError, ModelFileError, ToolchainError, UnsupportedError, UsageError
+from edgeq.frontends.detect import load_model
+from edgeq.inspect import inspect_model
+from edgeq.ir.graph import Graph
+from edgeq.kernels.features import kernel_features
+from edgeq.kernels.select import GOALS, select_kernels
+from edgeq.passes.pipeline import is_quantized, prepare, to_integer
+from edgeq.plan import plan_memory
+from edgeq.report.capacity import check_capacity
+from edgeq.report.text import render_report
+from edgeq.verify import PLACES, Verification, verify_folder
+
+__all__ = ["Result", "compile_model", "inspect_model", "open_result"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A converted model on disk: its folder and its manifest."""
+
+    dir: Path
+    manifest: dict[str, Any]
+
+    @property
+    def report(self) -> str:
+        """The text of the report."""
+        return (self.dir / f"{self.manifest['name']}_report.txt").read_text("utf-8")
+
+    def verify(
+        self,
+        on: Sequence[str] = PLACES,
+        inputs: Path | str | Mapping[str, Any] | None = None,
+        samples: int = 20,
+        reference: str | None = None,
+        compiler: str = "auto",
+    ) -> Verification:
+        """Compares every output bit of host and emulated builds with the integer reference. See `verify_folder`."""
+        return verify_folder(
+            self.dir, self.manifest, on=on, inputs=inputs, samples=samples, reference=reference, compiler=compiler
+        )
+
+    def bench(self, compiler: str = "auto") -> Bench:
+        """Exact instruction counts and sizes from the board's emulator."""
+        return bench_folder(self.dir, self.manifest, compiler=compiler)
+
+
+def compile_model(
+    model: str | Path,
+    board: str | Board,
+    *,
+    out: Path | str | None = None,
+    name: str | None = None,
+    calibrate: Path | str | Mapping[str, Any] | None = None,
+    optimize: str = "balanced",
+    require_int: bool = False,
+    dimensions: Mapping[str, int] | None = None,
+    compiler: str = "auto",
+) -> Result:
+    """Converts `model` for `board` into the folder `out` (default: ./<name>_<board>).
+
+    calibrate: samples for float models, an npz file or arrays by input name. require_int: refuse models with float
+    operators instead of quantizing them. dimensions: values for dynamic dimensions by name.
+    Raises EdgeqError; then `out` is as it was.
+    """
+    path = Path(model)
+    if optimize not in GOALS:
+        raise UsageError(f"{optimize!r} is not an optimization goal", hint=f"use one of: {', '.join(GOALS)}")
+    target = board if isinstance(board, Board) else load_board(board)
+    c_name = check_name(name) if name else default_name(path)
+    graph = load_model(path, dimensions=dimensions)
+    prepare(graph)
+    integer, real = _integer_graph(graph, calibrate, require_int)
+    to_integer(integer)
+    choices = select_kernels(integer.nodes, kernel_features(target), optimize)
+    plan = plan_memory(integer, choices)
+    facts = {
+        "name": c_name,
+        "board": target.name,
+        "optimize": optimize,
+        "source": {
+            "file": path.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "format": graph.meta.get("format"),
+            "quantized_by": "model" if real is None else "edgeq",
+        },
+    }
+    files, manifest = render_files(integer, plan, choices, facts)
+    folder = Path(out) if out is not None else Path(f"{c_name}_{target.name}")
+    with staged_folder(folder) as staging:
+        write_folder(staging, files, manifest, integer, real=real, original=path)
+        if isinstance(board, str) and board.endswith(".toml"):
+            shutil.copyfile(board, staging / "verify" / "board.toml")
+        sizes = _fit(staging, manifest, target, compiler)
+        report = render_report(manifest, sizes)
+        (staging / f"{c_name}_report.txt").write_text(report, "utf-8", newline="\n")
+    return Result(folder, manifest)
+
+
+def open_result(folder: str | Path) -> Result:
+    """The result of an earlier conversion. Raises ModelFileError when `folder` does not hold one."""
+    directory = Path(folder)
+    if not (directory / "verify" / "graph.npz").is_file():
+        raise ModelFileError(
+            "this folder does not hold a converted model", where=str(folder), hint="make one with edgeq convert"
+        )
+    for file in sorted(directory.glob("*.json")):
+        try:
+            manifest = json.loads(file.read_text("utf-8"))
+            if manifest["name"] == file.stem and manifest["steps"] is not None:
+                return Result(directory, manifest)
+        except (ValueError, KeyError, TypeError, OSError):
+            continue
+    raise ModelFileError("the manifest is missing or damaged", where=str(folder), hint="convert the model again")
+
+
+def _integer_graph(
+    graph: Graph, calibrate: Path | str | Mapping[str, Any] | None, require_int: bool
+) -> tuple[Graph, Graph | None]:
+    """(quantized graph, the real graph it was made from or None)."""
+    if is_quantized(graph):
+        return graph, None
+    if require_int:
+        floats = [f"{n.name} ({n.op})" for n in graph.nodes if any(o.type.dtype.is_float for o in n.outputs)]
+        raise UnsupportedError(
+            "--require-int is set and these operators are float",
+            problems=floats,
+            hint="give a quantized model, or leave --require-int out and give --calibrate",
+        )
+    return calibrated_graph(graph, calibrate), graph
+
+
+def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str) -> dict[str, int] | None:
+    """Code and constants as built, when a compiler is there. Raises CapacityError when the board is too small."""
+    if board.is_host:
+        return None
+    try:
+        with tempfile.TemporaryDirectory(prefix="edgeq-") as work:
+            text, rodata = model_bytes(build_folder(folder, manifest, board, Path(work), compiler=compiler))
+    except CapacityError:
+        check_capacity(board, manifest, None)
+        raise
+    except ToolchainError:
+        if compiler != "auto":
+            raise
+        check_capacity(board, manifest, None)
+        return None
+    sizes = {"text_bytes": text, "rodata_bytes": rodata}
+    check_capacity(board, manifest, sizes)
+    return sizes

@@ -1,0 +1,273 @@
+"""Proves that every build of a converted model computes the bits of its integer reference."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeq.boards import Board, load_board
+from edgeq.build import build_folder
+from edgeq.emulate import RunResult, runner_for
+from edgeq.emulate.harness import output_bytes, step_regions
+from edgeq.errors import UsageError
+from edgeq.ir.graph import Graph, Value
+from edgeq.ir.serialize import load_graph
+from edgeq.ir.types import Array
+from edgeq.npz import SampleSet, load_samples, random_samples, to_internal, to_original
+from edgeq.ops.execute import run_integer, run_real
+from edgeq.originals import run_original
+
+PLACES = ("host", "emulator")
+CHUNK = 64
+"""Samples per evaluation of the reference: bounds the memory."""
+
+
+@dataclass
+class Verification:
+    """What `verify` found. `to_json()` has the documented keys.
+
+    mismatches: output elements that differ, summed over places and samples. first_mismatch: runner, sample, and the
+    first step whose output differs, with its name, op and tensor. reference: figures against the original model.
+    accuracy: top-1 by place, when the samples have labels.
+    """
+
+    on: list[str]
+    samples: int
+    bit_exact: bool
+    mismatches: int
+    first_mismatch: dict[str, Any] | None
+    reference: dict[str, Any] | None
+    accuracy: dict[str, float] | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def verify_folder(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    *,
+    on: Sequence[str] = PLACES,
+    inputs: Path | str | Mapping[str, Any] | None = None,
+    samples: int = 20,
+    reference: str | None = None,
+    compiler: str = "auto",
+) -> Verification:
+    """Runs the samples (random ones when none are given) through the reference and every place, and compares all bits.
+
+    Raises UsageError, CalibrationError, ToolchainError, EmulationError.
+    """
+    if unknown := [place for place in on if place not in PLACES]:
+        raise UsageError(f"cannot verify on {unknown[0]!r}", hint=f"use one of: {', '.join(PLACES)}")
+    if reference not in (None, "original"):
+        raise UsageError(f"unknown reference {reference!r}", hint="the reference can be: original")
+    specs = manifest["inputs"]
+    given = random_samples(specs, samples) if inputs is None else load_samples(inputs, specs)
+    graph = load_graph(folder / "verify" / "graph.npz")
+    internal = {spec["name"]: to_internal(spec, given.inputs[spec["name"]]) for spec in specs}
+    expected = _reference_outputs(graph, internal)
+    blobs = [
+        b"".join(np.ascontiguousarray(internal[spec["name"]][i]).tobytes() for spec in specs)
+        for i in range(given.count)
+    ]
+    found = Verification(list(on), given.count, True, 0, None, None, None)
+    accuracy: dict[str, float] = {}
+    for place in on:
+        outputs = _run_place(folder, manifest, place, blobs, compiler)
+        _compare(found, folder, manifest, place, graph, internal, blobs, expected, outputs, compiler)
+        if given.labels is not None:
+            got = np.stack([_first_output(manifest, raw) for raw in outputs])
+            accuracy[place] = _top1(got, given.labels)
+    if reference == "original":
+        found.reference, original = _against_original(folder, manifest, graph, given, expected)
+        if given.labels is not None:
+            accuracy["original"] = _top1(original.reshape(given.count, -1), given.labels)
+    found.accuracy = accuracy or None
+    return found
+
+
+def _reference_outputs(graph: Graph, internal: Mapping[str, Array]) -> dict[str, Array]:
+    count = len(next(iter(internal.values())))
+    parts = [
+        run_integer(graph, {name: array[start : start + CHUNK] for name, array in internal.items()})
+        for start in range(0, count, CHUNK)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _board_of(manifest: Mapping[str, Any], folder: Path, place: str) -> Board:
+    if place == "host":
+        return load_board("host")
+    own = folder / "verify" / "board.toml"
+    return load_board(own if own.is_file() else manifest["board"])
+
+
+def _run(
+    folder: Path, manifest: Mapping[str, Any], place: str, blobs: list[bytes], compiler: str, *, trace: bool
+) -> RunResult:
+    board = _board_of(manifest, folder, place)
+    with tempfile.TemporaryDirectory(prefix="edgeq-") as work:
+        program = build_folder(
+            folder,
+            manifest,
+            board,
+            Path(work),
+            compiler="auto" if board.is_host else compiler,
+            profile=trace,
+            sanitize=board.is_host,
+        )
+        return runner_for(board).run(
+            program, blobs, output_bytes=output_bytes(manifest), step_regions=step_regions(manifest), trace=trace
+        )
+
+
+def _run_place(
+    folder: Path, manifest: Mapping[str, Any], place: str, blobs: list[bytes], compiler: str
+) -> list[bytes]:
+    return _run(folder, manifest, place, blobs, compiler, trace=False).outputs
+
+
+def _compare(
+    found: Verification,
+    folder: Path,
+    manifest: Mapping[str, Any],
+    place: str,
+    graph: Graph,
+    internal: Mapping[str, Array],
+    blobs: list[bytes],
+    expected: Mapping[str, Array],
+    outputs: list[bytes],
+    compiler: str,
+) -> None:
+    wrong = []
+    for sample, raw in enumerate(outputs):
+        want = b"".join(np.ascontiguousarray(expected[v.name][sample]).tobytes() for v in graph.outputs)
+        if want != raw:
+            wrong.append(sample)
+            a, b = np.frombuffer(want, np.uint8), np.frombuffer(raw, np.uint8)
+            found.mismatches += int((a != b).sum()) if len(a) == len(b) else max(len(a), len(b))
+    if not wrong:
+        return
+    found.bit_exact = False
+    if found.first_mismatch is None:
+        sample = wrong[0]
+        one = {name: array[sample : sample + 1] for name, array in internal.items()}
+        trace = _run(folder, manifest, place, [blobs[sample]], compiler, trace=True)
+        found.first_mismatch = {"runner": place, "sample": sample, **_first_step(manifest, graph, one, trace)}
+
+
+def _first_step(
+    manifest: Mapping[str, Any], graph: Graph, one: Mapping[str, Array], trace: RunResult
+) -> dict[str, Any]:
+    """The first step of a traced run whose output is not the reference's."""
+    values: dict[str, bytes] = {}
+
+    def observe(value: Value, array: Array) -> None:
+        values[value.name] = np.ascontiguousarray(array).tobytes()
+
+    run_integer(graph, one, observe)
+    assert trace.step_outputs is not None
+    for step, raw in zip(manifest["steps"], trace.step_outputs[0], strict=True):
+        if raw != b"".join(values[out["name"]] for out in step["outputs"]):
+            return {
+                "step": step["index"],
+                "name": step["name"],
+                "op": step["op"],
+                "kernel": step["kernel"],
+                "tensor": step["outputs"][0]["name"],
+            }
+    return {"step": None, "name": "after the last step", "op": None, "kernel": None, "tensor": None}
+
+
+def _first_output(manifest: Mapping[str, Any], raw: bytes) -> Array:
+    spec = manifest["outputs"][0]
+    return np.frombuffer(raw[: spec["bytes"]], dtype=spec["dtype"])
+
+
+def _top1(outputs: Array, labels: Array) -> float:
+    """Share of samples whose largest output is the label's; an output of one element is the class itself."""
+    flat = outputs.reshape(len(outputs), -1)
+    guesses = flat[:, 0] if flat.shape[1] == 1 else flat.argmax(axis=1)
+    return float((guesses == labels).mean())
+
+
+def sqnr_db(real: Array, approximate: Array) -> float | None:
+    """Signal to quantization noise in dB; None when there is no noise at all."""
+    noise = float(np.square(real - approximate).sum())
+    signal = float(np.square(real).sum())
+    if noise == 0:
+        return None
+    return round(10 * float(np.log10(max(signal, 1e-300) / noise)), 2)
+
+
+def _against_original(
+    folder: Path, manifest: Mapping[str, Any], graph: Graph, given: SampleSet, expected: Mapping[str, Array]
+) -> tuple[dict[str, Any], Array]:
+    original = next(p for p in sorted((folder / "verify").iterdir()) if p.stem == "original")
+    specs = manifest["inputs"]
+    feeds = [to_original(spec, given.inputs[spec["name"]]) for spec in specs]
+    runtime, outputs = run_original(original, feeds)
+    result: dict[str, Any] = {"runtime": runtime, "exact": None, "mismatches": None}
+    first_value, first = graph.outputs[0], outputs[0]
+    ours = expected[first_value.name]
+    spec = manifest["outputs"][0]
+    flat = np.stack([_in_source_layout(spec, o) for o in ours]).reshape(given.count, -1)
+    theirs = first.reshape(given.count, -1)
+    if theirs.dtype == flat.dtype and theirs.dtype.kind in "iu":
+        pairs = [
+            (np.stack([_in_source_layout(s, o) for o in expected[v.name]]).reshape(given.count, -1), t)
+            for v, s, t in zip(graph.outputs, manifest["outputs"], outputs, strict=True)
+        ]
+        result["mismatches"] = sum(int((a != b.reshape(given.count, -1)).sum()) for a, b in pairs)
+        result["exact"] = result["mismatches"] == 0
+    real = flat if first_value.type.quantization is None else first_value.quantization.dequantize(flat)
+    their_real = theirs if theirs.dtype.kind == "f" else first_value.quantization.dequantize(theirs)
+    result["sqnr_db"] = sqnr_db(their_real.astype(np.float64), real)
+    result["top1_agreement"] = float((real.argmax(axis=1) == theirs.argmax(axis=1)).mean())
+    result["layers"] = _layer_sqnr(folder, graph, manifest, given)
+    return result, first
+
+
+def _in_source_layout(spec: Mapping[str, Any], array: Array) -> Array:
+    """One sample's output in the axis order of the original model."""
+    perm, source = spec.get("source_perm"), spec["source_shape"]
+    if perm is None:
+        return array.reshape(source)
+    internal = [source[axis] for axis in perm]
+    return array.reshape(internal).transpose(np.argsort(perm))
+
+
+def _layer_sqnr(
+    folder: Path, graph: Graph, manifest: Mapping[str, Any], given: SampleSet
+) -> list[dict[str, Any]] | None:
+    """SQNR of every step's output against the float network, where edgeq quantized it itself."""
+    file = folder / "verify" / "real.npz"
+    if not file.is_file():
+        return None
+    few = given.first(CHUNK)
+    specs = manifest["inputs"]
+    ints = {s["name"]: to_internal(s, few.inputs[s["name"]]) for s in specs}
+    by_name = {v.name: v for v in graph.inputs}
+    reals = {
+        s["name"]: by_name[s["name"]].quantization.dequantize(ints[s["name"]])
+        if few.inputs[s["name"]].dtype.kind != "f"
+        else to_internal({**s, "dtype": "float32"}, few.inputs[s["name"]])
+        for s in specs
+    }
+    quantized: dict[str, Array] = {}
+    real: dict[str, Array] = {}
+    run_integer(
+        graph, ints, lambda v, a: quantized.update({v.name: v.quantization.dequantize(a)} if v.type.quantization else {})
+    )
+    run_real(load_graph(file), reals, lambda v, a: real.update({v.name: a}))
+    layers = []
+    for step in manifest["steps"]:
+        name = step["outputs"][0]["name"]
+        if name in quantized and name in real:
+            layers.append({"name": step["name"], "sqnr_db": sqnr_db(real[name], quantized[name])})
+    return layers
