@@ -19,8 +19,8 @@ from edgeq.npz import random_samples, to_internal
 class Bench:
     """Executed instructions of one inference and bytes of the model's code, constants and memory.
 
-    text_bytes and rodata_bytes: the model, the runtime and the compiler's helpers, not the harness. rodata_bytes counts all constants,
-    weights_bytes those of the network. stack_bytes: the deepest stack of one run, painted.
+    text_bytes and rodata_bytes: the model, the runtime and the compiler's helpers, not the harness. rodata_bytes counts
+    all constants, weights_bytes those of the network. stack_bytes: the deepest stack of one run, painted.
     """
 
     board: str

@@ -154,12 +154,12 @@ def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str)
         with tempfile.TemporaryDirectory(prefix="edgeq-") as work:
             text, rodata = model_bytes(build_folder(folder, manifest, board, Path(work), compiler=compiler))
     except CapacityError:
-        check_capacity(board, manifest, None)
+        check_capacity(board, manifest, {})
         raise
     except ToolchainError:
         if compiler != "auto":
             raise
-        check_capacity(board, manifest, None)
+        check_capacity(board, manifest, {})
         return None
     sizes = {"text_bytes": text, "rodata_bytes": rodata}
     check_capacity(board, manifest, sizes)

@@ -261,10 +261,16 @@ def _layer_sqnr(
     }
     quantized: dict[str, Array] = {}
     real: dict[str, Array] = {}
-    run_integer(
-        graph, ints, lambda v, a: quantized.update({v.name: v.quantization.dequantize(a)} if v.type.quantization else {})
-    )
-    run_real(load_graph(file), reals, lambda v, a: real.update({v.name: a}))
+
+    def keep_integer(value: Value, array: Array) -> None:
+        if value.type.quantization is not None:
+            quantized[value.name] = value.quantization.dequantize(array)
+
+    def keep_real(value: Value, array: Array) -> None:
+        real[value.name] = array
+
+    run_integer(graph, ints, keep_integer)
+    run_real(load_graph(file), reals, keep_real)
     layers = []
     for step in manifest["steps"]:
         name = step["outputs"][0]["name"]
