@@ -1,0 +1,225 @@
+"""Compiles and links a program: the model's C, a harness main, and the port of the board."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgeq import resources
+from edgeq.boards import Board, Memory
+from edgeq.errors import CapacityError, ToolchainError
+from edgeq.toolchain.compilers import COMPILE_FLAGS, Compiler, find_compiler
+from edgeq.toolchain.program import Program, read_program
+
+# Folders of object files; runtime/port/link.ld.in sorts sections by the first two.
+_MODEL, _HARNESS, _LIBRARY = "edgeq-model", "edgeq-harness", "edgeq-library"
+_COMPILE_SECONDS = 300
+_ERROR_LINES = 12
+_PROBE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class _Unit:
+    source: Path
+    group: str
+    flags: tuple[str, ...] = ()
+
+
+def build_program(
+    sources: Sequence[Path],
+    include_dirs: Sequence[Path],
+    board: Board,
+    *,
+    main: str,
+    work_dir: Path,
+    compiler: str = "auto",
+    optimize: str = "balanced",
+    defines: Mapping[str, str] | None = None,
+    sanitize: bool = False,
+) -> Program:
+    """Compiles `sources` (the model and its kernels) with a harness `main` (C text) for a board.
+
+    compiler: "auto", "zig", "gcc", or for the host also "clang". optimize: "size", "balanced", "speed".
+    defines: macro -> value, for every file. sanitize: address and undefined-behaviour checks, host only.
+    Everything is written into work_dir. ToolchainError: a compiler is missing or refuses the code;
+    CapacityError: the program does not fit the board, with the shortfall.
+    """
+    tool = find_compiler(board, compiler)
+    macros = dict(defines or {})
+    work_dir.mkdir(parents=True, exist_ok=True)
+    main_path = work_dir / "harness_main.c"
+    main_path.write_text(main, encoding="utf-8")
+    units = [_Unit(source.resolve(), _MODEL) for source in sources]
+    units += [*_port_units(board), _Unit(main_path.resolve(), _HARNESS)]
+    port = resources.runtime_dir() / "port"
+    includes = [*include_dirs, port, port / "emulator"]
+    if not board.is_host:
+        includes.append(port / "shim")
+    flags = [
+        *COMPILE_FLAGS,
+        tool.optimize(optimize),
+        *tool.target_flags(board),
+        *(_sanitizers(tool) if sanitize and board.is_host else ()),
+        *(f"-D{name}={value}" for name, value in (macros | _counter_macros(board)).items()),
+        *(f"-I{directory.resolve()}" for directory in includes),
+    ]
+    objects = _compile_all(tool, units, flags, work_dir)
+    elf = work_dir / "program.elf"
+    if board.is_host:
+        extra = _sanitizers(tool) if sanitize else []
+        _run([*tool.command, *tool.link_flags(board), *extra, *objects, "-o", elf.name], work_dir)
+    else:
+        _link(tool, board, objects, elf)
+    return read_program(elf, board, str(tool), "EDGEQ_PROFILE" in macros)
+
+
+def _port_units(board: Board) -> list[_Unit]:
+    port = resources.runtime_dir() / "port"
+    units = [_Unit(port / "harness.c", _HARNESS)]
+    if board.is_host:
+        return [*units, _Unit(port / "host" / "host.c", _HARNESS)]
+    units += [_Unit(port / "emulator" / name, _HARNESS) for name in ("files.c", "start.c")]
+    units += [
+        _Unit(port / board.arch / name, _HARNESS)
+        for name in ("startup.S", "semihost.S", "measure.S")
+    ]
+    return [*units, _Unit(port / "shim" / "mem.c", _LIBRARY, ("-fno-builtin",))]
+
+
+def _counter_macros(board: Board) -> dict[str, str]:
+    counter = board.qemu.counter if board.qemu is not None else None
+    if counter is None or counter.counts == "instructions":
+        return {}
+    macros = {"EDGEQ_COUNTER_ADDRESS": f"{counter.address:#x}"}
+    if counter.counts == "down":
+        macros["EDGEQ_COUNTER_DOWN"] = "1"
+    if counter.setup:
+        writes = (f"{{{address:#x}u,{value:#x}u}}" for address, value in counter.setup)
+        macros["EDGEQ_COUNTER_SETUP"] = ",".join(writes)
+    return macros
+
+
+def _sanitizers(tool: Compiler) -> list[str]:
+    # Zig ships no address sanitizer runtime.
+    checks = "undefined" if tool.kind == "zig" else "address,undefined"
+    return [f"-fsanitize={checks}", "-fno-sanitize-recover=all"]
+
+
+def _compile_all(
+    tool: Compiler, units: Sequence[_Unit], flags: Sequence[str], work_dir: Path
+) -> list[str]:
+    """Compiles every unit; object paths are relative to work_dir."""
+    for group in {unit.group for unit in units}:
+        (work_dir / group).mkdir(exist_ok=True)
+    objects = [f"{unit.group}/{index}_{unit.source.stem}.o" for index, unit in enumerate(units)]
+
+    def compile_one(index: int) -> None:
+        unit = units[index]
+        command = [*tool.command, *flags, *unit.flags, "-c", str(unit.source), "-o", objects[index]]
+        _run(command, work_dir)
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for _ in pool.map(compile_one, range(len(units))):
+            pass
+    return objects
+
+
+def _link(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) -> None:
+    try:
+        _link_with(tool, board, objects, elf)
+    except ToolchainError as error:
+        # Linkers word an overflow differently, and stop at the first; with room for all, its size is
+        # known exactly. Anything else fails again and is reported as it is.
+        shortfall = _shortfall(tool, board, objects, elf.with_name("oversized.elf"))
+        if not shortfall:
+            raise
+        raise CapacityError(
+            f"the program does not fit board {board.name}: {shortfall}",
+            hint="a smaller model, fewer bits per weight, --optimize size, or a larger board",
+        ) from error
+
+
+def _link_with(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) -> None:
+    script = elf.with_suffix(".ld")
+    script.write_text(linker_script(board), encoding="utf-8")
+    _run(
+        [
+            *tool.command,
+            *tool.link_flags(board),
+            *objects,
+            *tool.libraries(board),
+            "-Wl,--gc-sections",
+            f"-Wl,-T,{script.name}",
+            "-Wl,-e,edgeq_reset",  # zig does not take the entry from the script
+            "-o",
+            elf.name,
+        ],
+        elf.parent,
+    )
+
+
+def linker_script(board: Board) -> str:
+    """runtime/port/link.ld.in with the board's memories."""
+    assert board.flash is not None and board.ram is not None
+    text = (resources.runtime_dir() / "port" / "link.ld.in").read_text(encoding="utf-8")
+    values = {
+        "FLASH_ORIGIN": f"{board.flash.origin:#x}",
+        "FLASH_BYTES": f"{board.flash.bytes:#x}",
+        "RAM_ORIGIN": f"{board.ram.origin:#x}",
+        "RAM_BYTES": f"{board.ram.bytes:#x}",
+        "STACK_BYTES": str(board.stack_bytes),
+    }
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+def _shortfall(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) -> str:
+    """Which region lacks how many bytes, or "" when room was not the problem."""
+    assert board.flash is not None and board.ram is not None
+    roomy = replace(
+        board,
+        flash=Memory(board.flash.origin, _PROBE_BYTES),
+        ram=Memory(board.ram.origin, _PROBE_BYTES),
+    )
+    try:
+        _link_with(tool, roomy, objects, elf)
+    except ToolchainError:
+        return ""
+    program = read_program(elf, roomy, str(tool), False)
+    needs = {
+        "flash": (program.text_bytes + program.rodata_bytes + program.data_bytes, board.flash),
+        "RAM": (program.data_bytes + program.bss_bytes, board.ram),
+    }
+    return "; ".join(
+        f"{region} needs {need} bytes of {memory.bytes}, {need - memory.bytes} too many"
+        for region, (need, memory) in needs.items()
+        if need > memory.bytes
+    )
+
+
+def _run(command: Sequence[str], directory: Path) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_COMPILE_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise ToolchainError(f"cannot start {command[0]}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolchainError(f"no answer within {_COMPILE_SECONDS} s: {' '.join(command)}") from error
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        first = next((i for i, line in enumerate(lines) if "error" in line.lower()), 0)
+        shown = "\n".join(f"    {line}" for line in lines[first : first + _ERROR_LINES])
+        raise ToolchainError(f"the compiler failed:\n{shown}\n  command: {' '.join(command)}")
