@@ -25,8 +25,8 @@ MAX_COUNT = 2**16
 def reciprocal(count: int) -> int:
     """m with u // count in {(u * m) >> 24, ((u * m) >> 24) - 1} for every u that an int8 average divides.
 
-    u = |sum| + count // 2 <= 128 count + count / 2. With m = ceil(2**24 / count) the product exceeds u / count by
-    u (m count - 2**24) / (2**24 count) < 128.5 count / 2**24 < 1 as count <= 2**16, so that the quotient is right or one
+    u = |sum| + count // 2 <= 128.5 count. With m = ceil(2**24 / count), (u * m) / 2**24 exceeds u / count by
+    u (m count - 2**24) / (2**24 count) < 128.5 count / 2**24 < 1, as count <= 2**16. So the quotient is right or one
     too large, which the kernel sees from quotient * count > u. And u m < 128.5 (2**24 + count) < 2**32.
     """
     return -(-(1 << RECIPROCAL_BITS) // count)
