@@ -21,6 +21,7 @@ from edgeq.ir.types import Array
 from edgeq.npz import SampleSet, load_samples, random_samples, to_internal, to_original
 from edgeq.ops.execute import run_integer, run_real
 from edgeq.originals import run_original
+from edgeq.quant.quality import sqnr_db
 
 PLACES = ("host", "emulator")
 CHUNK = 64
@@ -194,15 +195,6 @@ def _top1(outputs: Array, labels: Array) -> float:
     flat = outputs.reshape(len(outputs), -1)
     guesses = flat[:, 0] if flat.shape[1] == 1 else flat.argmax(axis=1)
     return float((guesses == labels).mean())
-
-
-def sqnr_db(real: Array, approximate: Array) -> float | None:
-    """Signal to quantization noise in dB; None when there is no noise at all."""
-    noise = float(np.square(real - approximate).sum())
-    signal = float(np.square(real).sum())
-    if noise == 0:
-        return None
-    return round(10 * float(np.log10(max(signal, 1e-300) / noise)), 2)
 
 
 def _against_original(

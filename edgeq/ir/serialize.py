@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -69,13 +70,13 @@ def _value_json(value: Value, store: Any) -> dict[str, Any]:
 def load_graph(file: Path) -> Graph:
     """Reads what `save_graph` wrote. Raises ModelFileError for anything else."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
         document = json.loads(arrays.pop("graph").tobytes())
         if document["format"] != FORMAT:
             raise ModelFileError(f"graph format {document['format']}, this edgeq reads {FORMAT}", where=str(file))
         return _graph(document, arrays)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, BadZipFile) as error:
         raise ModelFileError(
             f"cannot read the stored graph: {error}", where=str(file), hint="convert the model again"
         ) from None
