@@ -24,6 +24,9 @@ from edgeq.originals import run_original
 from edgeq.quant.quality import sqnr_db
 
 PLACES = ("host", "emulator")
+"""Where a model is verified unless told otherwise."""
+ALL_PLACES = (*PLACES, "unicorn", "qemu")
+"""`emulator` is the board's best emulator that is installed; the other names insist on one."""
 CHUNK = 64
 """Samples per evaluation of the reference: bounds the memory."""
 
@@ -63,8 +66,8 @@ def verify_folder(
 
     Raises UsageError, CalibrationError, ToolchainError, EmulationError.
     """
-    if unknown := [place for place in on if place not in PLACES]:
-        raise UsageError(f"cannot verify on {unknown[0]!r}", hint=f"use one of: {', '.join(PLACES)}")
+    if unknown := [place for place in on if place not in ALL_PLACES]:
+        raise UsageError(f"cannot verify on {unknown[0]!r}", hint=f"use one of: {', '.join(ALL_PLACES)}")
     if reference not in (None, "original"):
         raise UsageError(f"unknown reference {reference!r}", hint="the reference can be: original")
     specs = manifest["inputs"]
@@ -122,7 +125,8 @@ def _run(
             profile=trace,
             sanitize=board.is_host,
         )
-        return runner_for(board).run(
+        runner = runner_for(board, prefer=place if place in ("unicorn", "qemu") else None)
+        return runner.run(
             program, blobs, output_bytes=output_bytes(manifest), step_regions=step_regions(manifest), trace=trace
         )
 
