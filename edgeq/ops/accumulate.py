@@ -49,6 +49,23 @@ def lower_accumulation(node: Node, weights: Value, bias: Value | None, channel_a
     }
 
 
+def accumulation_facts(node: Node, channel_axis: int) -> dict[str, int]:
+    """What kernels ask about a lowered node besides its shape.
+
+    taps: weights per output channel. right_shifts: 1 when every channel shifts right by at least one bit (channels
+    with factor 0 aside). accumulator_bits: magnitude bits that hold every accumulator. symmetric_weights: no -128.
+    """
+    if not node.params:
+        return {}
+    weights, multiplier, shift = (node.params[k] for k in ("weights", "multiplier", "shift"))
+    return {
+        "taps": weights.size // weights.shape[channel_axis],
+        "right_shifts": int(np.all((shift < 0) | (multiplier == 0))),
+        "accumulator_bits": accumulator_bound(node, channel_axis).bit_length(),
+        "symmetric_weights": int(weights.min(initial=0) > -128),
+    }
+
+
 def accumulator_bound(node: Node, channel_axis: int) -> int:
     """The largest magnitude that any accumulator of a lowered node can reach, partial sums included."""
     w = np.abs(node.params["weights"].astype(np.int64))

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.ops.accumulate import exact_matmul, finish_accumulation, lower_accumulation, real_clamp
+from edgeq.ops.accumulate import accumulation_facts, exact_matmul, finish_accumulation, lower_accumulation, real_clamp
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
 from edgeq.ops.windows import patches, shape_params, window_output
@@ -65,7 +65,8 @@ class Conv2d(Operator):
     def lower(self, node: Node) -> Params:
         w = node.input(1)
         shape = shape_params(node, (w.shape[1], w.shape[2]), node.attrs["dilations"])
-        shape["groups"] = node.attrs["groups"]
+        groups = node.attrs["groups"]
+        shape |= {"groups": groups, "group_in_c": w.shape[3], "group_out_c": w.shape[0] // groups}
         return shape | lower_accumulation(node, w, node.optional(2), 0)
 
     def compute_integer(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
@@ -78,3 +79,6 @@ class Conv2d(Operator):
     def macs(self, node: Node) -> int:
         _, kh, kw, group_c = node.input(1).shape
         return node.output.type.elements * kh * kw * group_c
+
+    def facts(self, node: Node) -> dict[str, int]:
+        return super().facts(node) | accumulation_facts(node, 0)

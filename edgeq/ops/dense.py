@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.ops.accumulate import exact_matmul, finish_accumulation, lower_accumulation, real_clamp
+from edgeq.ops.accumulate import accumulation_facts, exact_matmul, finish_accumulation, lower_accumulation, real_clamp
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
 
@@ -51,3 +51,6 @@ class Dense(Operator):
 
     def macs(self, node: Node) -> int:
         return prod(node.output.shape) * node.input(1).shape[1]
+
+    def facts(self, node: Node) -> dict[str, int]:
+        return super().facts(node) | accumulation_facts(node, 0)

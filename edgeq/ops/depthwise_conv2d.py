@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.ops.accumulate import finish_accumulation, lower_accumulation, real_clamp
+from edgeq.ops.accumulate import accumulation_facts, finish_accumulation, lower_accumulation, real_clamp
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
 from edgeq.ops.windows import patches, shape_params, window_output
@@ -70,3 +70,6 @@ class DepthwiseConv2d(Operator):
     def macs(self, node: Node) -> int:
         kh, kw, _ = node.input(1).shape
         return node.output.type.elements * kh * kw
+
+    def facts(self, node: Node) -> dict[str, int]:
+        return super().facts(node) | accumulation_facts(node, 2)

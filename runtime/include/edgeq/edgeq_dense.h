@@ -1,0 +1,42 @@
+/* Fully connected layer, int8 activations and weights, per-channel requantization.
+ *
+ *   output[r][o] = clamp(requantize(bias[o] + sum over i of input[r][i] * weights[o][i]))
+ *
+ * Input and output must not overlap. scratch: as the kernel's row in kernels.toml says.
+ */
+#ifndef EDGEQ_DENSE_H
+#define EDGEQ_DENSE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One layer. The converter writes it; kernels trust it. */
+typedef struct {
+  /* Rows of the input, its width, and the width of the output. All > 0. */
+  int32_t rows;
+  int32_t in_c;
+  int32_t out_c;
+  /* The real 0 of the input; [-128, 127]. Already folded into the bias. */
+  int32_t input_zero_point;
+  /* Added to the requantized accumulator, which is then limited to [clamp_min, clamp_max]; all in [-128, 127]. */
+  int32_t output_zero_point;
+  int32_t clamp_min;
+  int32_t clamp_max;
+  /* Tables are constant, owned by the caller, never written. */
+  const int8_t *weights;     /* [out_c][in_c], or packed as the kernel's row says */
+  const int32_t *bias;       /* [out_c]: bias - input_zero_point * sum of the channel's weights */
+  const int32_t *multiplier; /* [out_c]: 0 or Q31 in [2^30, 2^31) */
+  const int8_t *shift;       /* [out_c]: exponent in [-31, 30], positive to the left; see edgeq_requantize.h */
+} edgeq_dense_t;
+
+/* Any shape; the smallest code. weights: as written above. */
+void edgeq_dense_a8_w8__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

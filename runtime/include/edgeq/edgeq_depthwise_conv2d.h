@@ -1,0 +1,50 @@
+/* Depthwise convolution, int8 activations and weights, per-channel requantization.
+ *
+ *   output[y][x][o] = clamp(requantize(bias[o] + sum over ky, kx of input[...][...][o / m] * weights[ky][kx][o]))
+ *
+ * with m = depth_multiplier. Input and output must not overlap. scratch: as the kernel's row in kernels.toml says.
+ */
+#ifndef EDGEQ_DEPTHWISE_CONV2D_H
+#define EDGEQ_DEPTHWISE_CONV2D_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One layer. The converter writes it; kernels trust it. */
+typedef struct {
+  /* Shapes in elements, batch 1, channels last (NHWC). All > 0. */
+  int32_t in_h, in_w, in_c;
+  int32_t out_h, out_w, out_c;
+  /* The window: size, step between outputs, step between taps (1 = dense), and how many rows and columns of padding
+   * lie above and left of the input. The padding below and right follows from out_h and out_w. */
+  int32_t kernel_h, kernel_w;
+  int32_t stride_h, stride_w;
+  int32_t dilation_h, dilation_w;
+  int32_t pad_top, pad_left;
+  /* Outputs per input channel: out_c == in_c * depth_multiplier. */
+  int32_t depth_multiplier;
+  /* The real 0 of the input, which the padding holds; [-128, 127]. Already folded into the bias. */
+  int32_t input_zero_point;
+  /* Added to the requantized accumulator, which is then limited to [clamp_min, clamp_max]; all in [-128, 127]. */
+  int32_t output_zero_point;
+  int32_t clamp_min;
+  int32_t clamp_max;
+  /* Tables are constant, owned by the caller, never written. */
+  const int8_t *weights;     /* [kernel_h][kernel_w][out_c], or packed as the kernel's row says */
+  const int32_t *bias;       /* [out_c]: bias - input_zero_point * sum of the channel's weights */
+  const int32_t *multiplier; /* [out_c]: 0 or Q31 in [2^30, 2^31) */
+  const int8_t *shift;       /* [out_c]: exponent in [-31, 30], positive to the left; see edgeq_requantize.h */
+} edgeq_depthwise_conv2d_t;
+
+/* Any shape; the smallest code. weights: as written above. */
+void edgeq_depthwise_conv2d_a8_w8__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                     void *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
