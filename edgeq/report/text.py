@@ -223,13 +223,12 @@ def _arithmetic(manifest: Manifest) -> list[str]:
     bounded = [step for step in manifest["steps"] if step.get("accumulator_bound") is not None]
     if bounded:
         worst = max(bounded, key=lambda step: int(step["accumulator_bound"]))
-        pairs.append(
-            (
-                "accumulators",
-                f"no sum of {count(len(bounded), 'layer')} can leave 32 bits; the largest, of "
-                f"{elide(worst['name'], NAME_WIDTH)}, is at most {number(worst['accumulator_bound'])} of {number(INT32_MAX)} for any input",
-            )
+        text = (
+            f"no sum of {count(len(bounded), 'layer')} can leave 32 bits; the largest, of "
+            f"{elide(worst['name'], NAME_WIDTH)}, is at most {number(worst['accumulator_bound'])} "
+            f"of {number(INT32_MAX)} for any input"
         )
+        pairs.append(("accumulators", text))
     return facts(pairs)
 
 

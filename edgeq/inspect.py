@@ -1,0 +1,146 @@
+"""What is in a model file: every operator, what it costs, and everything that edgeq cannot convert, all at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgeq.errors import EdgeqError, ModelFileError, UnsupportedError
+from edgeq.frontends.detect import load_model
+from edgeq.ir.graph import Graph, Node, Value
+from edgeq.ops.registry import operator
+from edgeq.passes.pipeline import is_quantized, prepare, to_integer
+
+_CALIBRATE = "a float model: edgeq quantizes it to int8 with samples (edgeq convert --calibrate samples.npz)"
+
+
+@dataclass
+class Layer:
+    """One operator of the model as imported; the shape is channel-last, as the C has it."""
+
+    name: str
+    op: str
+    output_shape: list[int]
+    dtype: str
+    parameters: int
+    macs: int
+
+
+@dataclass
+class Tensor:
+    """An input or output of the model."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+    scale: float | None
+    zero_point: int | None
+
+
+@dataclass
+class Inspection:
+    """What `inspect_model` found. layers: as imported. converted_ops: how many of each operator the C would run.
+
+    problems: everything that cannot be converted, by node name; empty when `convertible`. notes: what conversion needs.
+    """
+
+    file: str
+    sha256: str
+    format: str | None
+    quantized: bool | None
+    convertible: bool
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+    parameters: int = 0
+    macs: int = 0
+    converted_ops: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain JSON values."""
+        return asdict(self)
+
+
+def inspect_model(path: str | Path, dimensions: Mapping[str, int] | None = None) -> Inspection:
+    """Reads a model and tries every step of its conversion that needs neither board nor samples.
+
+    What cannot be converted is in the result; only unreadable files raise (ModelFileError, ModelDataError).
+    """
+    file = Path(path)
+    found = Inspection(file.name, _sha256(file), None, None, convertible=False)
+    try:
+        graph = load_model(file, dimensions=dimensions)
+    except UnsupportedError as error:
+        _note(found, error)
+        return found
+    _describe(found, graph)
+    try:
+        _try_conversion(found, graph)
+    except UnsupportedError as error:
+        _note(found, error)
+    found.convertible = not found.problems
+    return found
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelFileError(f"cannot be read: {error.strerror}", where=str(file)) from None
+
+
+def _note(found: Inspection, error: EdgeqError) -> None:
+    problems = list(error.problems) if isinstance(error, UnsupportedError) else []
+    found.problems += problems or [f"{error.where}: {error.message}" if error.where else error.message]
+    if error.hint:
+        found.notes.append(error.hint)
+
+
+def _describe(found: Inspection, graph: Graph) -> None:
+    found.format = graph.meta.get("format")
+    found.inputs = [_tensor(v) for v in graph.inputs]
+    found.outputs = [_tensor(v) for v in graph.outputs]
+    found.layers = [_layer(node) for node in graph.nodes]
+    found.macs = sum(layer.macs for layer in found.layers)
+    constants = {id(v): v.type.elements for v in graph.values() if v.is_constant}
+    found.parameters = sum(constants.values())
+
+
+def _tensor(value: Value) -> Tensor:
+    quantization = value.type.quantization
+    known = quantization is not None and quantization.is_per_tensor
+    return Tensor(
+        value.name,
+        list(value.shape),
+        value.type.dtype.value,
+        value.scale if known else None,
+        value.zero_point if known else None,
+    )
+
+
+def _layer(node: Node) -> Layer:
+    parameters = sum(v.type.elements for v in node.inputs if v is not None and v.is_constant)
+    output = node.output
+    return Layer(
+        node.name, node.op, list(output.shape), output.type.dtype.value, parameters, operator(node.op).macs(node)
+    )
+
+
+def _try_conversion(found: Inspection, graph: Graph) -> None:
+    prepare(graph)
+    found.quantized = is_quantized(graph)
+    for node in graph.nodes:
+        found.converted_ops[node.op] = found.converted_ops.get(node.op, 0) + 1
+    found.converted_ops = dict(sorted(found.converted_ops.items()))
+    if found.quantized:
+        to_integer(graph)
+        return
+    found.notes.append(_CALIBRATE)
+    for node in graph.nodes:
+        if not operator(node.op).lowers_to_integers:
+            found.problems.append(f"{node.name}: {node.op} has no integer form")
