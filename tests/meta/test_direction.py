@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "build": {"boards", "toolchain", "emulate"},
     "calibrate": {"ir", "npz", "quant"},
     "originals": {"ir", "npz"},
-    "verify": {"ir", "ops", "npz", "boards", "toolchain", "emulate", "build", "originals"},
+    "verify": {"ir", "ops", "quant", "npz", "boards", "toolchain", "emulate", "build", "originals"},
     "bench": {"npz", "boards", "toolchain", "emulate", "build"},
     "snapshot": {"npz", "boards", "toolchain", "emulate", "build", "bench"},
     "doctor": {"boards", "toolchain", "emulate"},
