@@ -1,0 +1,48 @@
+"""Sums, differences, products and quotients."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeq.errors import UnsupportedError
+from edgeq.frontends.onnx.importer import NodeImport
+from edgeq.frontends.onnx.rows import converts
+from edgeq.ir.graph import Value
+
+PAIRS = {"Add": "add", "Sub": "sub", "Mul": "mul"}
+
+
+def same_rank(node: NodeImport, values: list[Value]) -> list[Value]:
+    """Computed operands of lower rank get leading ones, so that passes may reorder the axes of all alike."""
+    rank = max(len(v.shape) for v in values)
+    return [v if v.is_constant else node.reshape(v, (1,) * (rank - len(v.shape)) + v.shape) for v in values]
+
+
+@converts(*PAIRS)
+def pair(node: NodeImport) -> None:
+    node.attrs.ignore("consumed_inputs")
+    node.bind(0, node.emit(PAIRS[node.op], list(same_rank(node, [node.real(0), node.real(1)]))))
+
+
+@converts("Sum")
+def total(node: NodeImport) -> None:
+    values = same_rank(node, [node.real(i) for i in range(node.count)])
+    result = values[0]
+    for value in values[1:]:
+        result = node.emit("add", [result, value])
+    node.bind(0, result)
+
+
+@converts("Div")
+def divide(node: NodeImport) -> None:
+    """Division by a constant, which is multiplication with its inverse."""
+    divisor = node.constant(1, "divisor")
+    if divisor.dtype.kind != "f" or not divisor.all():
+        raise UnsupportedError("divides by zero, or by integers")
+    inverse = node.own("inverse", 1.0 / divisor.astype(np.float64))
+    node.bind(0, node.emit("mul", [node.real(0), inverse]))
+
+
+@converts("Neg")
+def negate(node: NodeImport) -> None:
+    node.bind(0, node.emit("mul", [node.real(0), node.own("minus_one", np.float32(-1.0).reshape(()))]))
