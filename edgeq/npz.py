@@ -6,6 +6,7 @@ An "input specification" is an entry of the manifest's `inputs` (docs/architectu
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -79,23 +80,25 @@ def load_samples(source: str | Path | Mapping[str, Any], input_specs: Sequence[S
 
 
 def random_samples(input_specs: Sequence[Spec], count: int, seed: int = 0) -> SampleSet:
-    """`count` samples of the C's integer types in the model's own layout, uniform over each type's whole range.
+    """`count` samples of the C's types in the model's own layout: integers over the whole range, floats in [-1, 1).
 
-    The same specifications, count and seed give the same numbers; sample k does not depend on `count`.
+    The numbers are SHAKE-128 of (seed, input, sample): the same on every machine and with every numpy, for ever.
     """
     inputs: dict[str, Array] = {}
     for index, spec in enumerate(input_specs):
-        generator = np.random.Generator(np.random.PCG64([seed, index]))
-        dtype = np.dtype(spec["dtype"])
-        shape = (count, *sample_shape(spec))
-        if dtype.kind == "f":
-            inputs[spec["name"]] = generator.uniform(-1.0, 1.0, shape).astype(dtype)
-        elif dtype.kind == "b":
-            inputs[spec["name"]] = generator.integers(0, 2, shape).astype(dtype)
-        else:
-            low, high = _bounds(dtype)
-            inputs[spec["name"]] = generator.integers(low, high, shape, dtype, endpoint=True)
+        dtype, shape = np.dtype(spec["dtype"]), sample_shape(spec)
+        samples = [_random(dtype, prod(shape), f"edgeq {seed} {index} {k}").reshape(shape) for k in range(count)]
+        inputs[spec["name"]] = np.stack(samples) if samples else np.zeros((0, *shape), dtype)
     return SampleSet(inputs)
+
+
+def _random(dtype: np.dtype[Any], elements: int, key: str) -> Array:
+    source = np.dtype("uint32") if dtype.kind == "f" else dtype
+    raw = hashlib.shake_128(key.encode()).digest(elements * source.itemsize)
+    if dtype.kind == "b":
+        return (np.frombuffer(raw, np.uint8) & 1).astype(dtype)
+    bits = np.frombuffer(raw, source.newbyteorder("<"))
+    return (bits / 2.0**31 - 1.0 if dtype.kind == "f" else bits).astype(dtype)
 
 
 def sample_shape(spec: Spec) -> tuple[int, ...]:
@@ -218,8 +221,12 @@ def _reason(error: BaseException) -> str:
 
 
 def _choose(present: set[str], specs: Sequence[Spec], where: str) -> dict[str, str]:
-    """The array of each input, by the input's name."""
-    chosen = {str(spec["name"]): str(spec["name"]) for spec in specs if spec["name"] in present}
+    """The array of each input, by the input's name: its name in the C, or the one it had in the model."""
+    chosen: dict[str, str] = {}
+    for spec in specs:
+        for name in (spec["name"], spec.get("source_name")):
+            if name in present:
+                chosen.setdefault(str(spec["name"]), str(name))
     missing = [str(spec["name"]) for spec in specs if spec["name"] not in chosen]
     if len(specs) == 1 and missing and "inputs" in present:
         return {missing[0]: "inputs"}

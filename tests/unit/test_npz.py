@@ -50,6 +50,11 @@ def test_name_of_the_input_and_batch_axis_of_one(tmp_path: Path) -> None:
     assert load_samples(save(tmp_path / "s.npz", x=data), [spec()]).inputs["x"].shape == (2, 3, 4, 5)
 
 
+def test_name_in_the_model() -> None:
+    named = {**FLAT, "source_name": "serving_default_x:0"}
+    assert load_samples({"serving_default_x:0": np.zeros((4, 6), np.int8)}, [named]).count == 4
+
+
 def test_mapping() -> None:
     assert load_samples({"inputs": np.zeros((4, 6), np.int8)}, [FLAT]).count == 4
 
@@ -212,3 +217,14 @@ def test_random_samples_repeat_and_cover_the_type() -> None:
     assert not np.array_equal(one.inputs["x"], random_samples(specs, 500, seed=1).inputs["x"])
     assert np.array_equal(random_samples(specs, 3).inputs["x"], one.inputs["x"][:3])
     assert sample_shape(FLAT) == (6,)
+
+
+@pytest.mark.parametrize(("dtype", "first"), [("int8", [121, 81, 35]), ("uint8", [121, 81, 35])])
+def test_random_samples_are_the_same_for_ever(dtype: str, first: list[int]) -> None:
+    assert random_samples([{**FLAT, "dtype": dtype}], 1).inputs["x"][0, :3].tolist() == first
+
+
+def test_random_floats_and_booleans() -> None:
+    real = random_samples([{**FLAT, "dtype": "float32"}], 50).inputs["x"]
+    assert real.dtype == np.float32 and -1 <= real.min() < -0.9 and 0.9 < real.max() <= 1
+    assert set(random_samples([{**FLAT, "dtype": "bool"}], 50).inputs["x"].ravel().tolist()) == {False, True}
