@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from edgeq.boards import Board
 from edgeq.errors import ToolchainError
 
 GROUPS = ("model", "harness", "library")
-"""Where bytes come from: the model and the kernels it uses; the harness and start-up; what the compiler
-adds (memcpy, division)."""
+"""Where bytes come from: the model with its kernels; the harness and start-up; what the compiler adds
+(memcpy, division)."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,25 @@ def read_program(elf: Path, board: Board, compiler: str, profiled: bool) -> Prog
     )
 
 
+@contextmanager
+def open_elf(path: Path) -> Iterator[Any]:
+    """The file as pyelftools' ELFFile; ToolchainError when the package is missing."""
+    try:
+        from elftools.elf.elffile import ELFFile
+    except ImportError as error:
+        raise ToolchainError(
+            "the Python package pyelftools is missing", hint="pip install 'edgeq[emulate]'"
+        ) from error
+    with path.open("rb") as stream:
+        yield ELFFile(stream)
+
+
 def _read_elf(path: Path) -> tuple[dict[str, int], dict[str, Symbol]]:
     """Sizes of the sections that are loaded, and the symbols (global ones win over local ones)."""
-    elf_file = _elf_file()
     with path.open("rb") as stream:
         if stream.read(4) != b"\x7fELF":
             return {}, {}  # a host with another object format (macOS): runs, but is not measured
-        stream.seek(0)
-        elf = elf_file(stream)
+    with open_elf(path) as elf:
         names = [section.name for section in elf.iter_sections()]
         sections = {
             section.name: int(section["sh_size"])
@@ -126,21 +138,10 @@ def _read_elf(path: Path) -> tuple[dict[str, int], dict[str, Symbol]]:
             is_global = symbol["st_info"]["bind"] != "STB_LOCAL"
             if symbol.name not in found or (is_global and not found[symbol.name][0]):
                 # The lowest bit of a Thumb function's address is a mode, not a place.
-                thumb = 1 if elf["e_machine"] == "EM_ARM" else 0
-                is_function = symbol["st_info"]["type"] == "STT_FUNC"
-                address = symbol["st_value"] & ~(thumb if is_function else 0)
+                is_thumb = elf["e_machine"] == "EM_ARM" and symbol["st_info"]["type"] == "STT_FUNC"
+                address = int(symbol["st_value"]) & ~(1 if is_thumb else 0)
                 found[symbol.name] = (
                     is_global,
                     Symbol(address, int(symbol["st_size"]), names[index]),
                 )
     return sections, {name: symbol for name, (_, symbol) in found.items()}
-
-
-def _elf_file() -> Any:
-    try:
-        from elftools.elf.elffile import ELFFile
-    except ImportError as error:
-        raise ToolchainError(
-            "the Python package pyelftools is missing", hint="pip install 'edgeq[emulate]'"
-        ) from error
-    return ELFFile

@@ -1,0 +1,253 @@
+"""Runs a program under Unicorn: exact instruction counts, and a fault for any access outside memory.
+
+Traps that shaped this file: UC_MODE_MCLASS silently selects a Cortex-M33, so the CPU model is set by
+name and read back; UC_HOOK_CODE skips instructions whose condition fails, so blocks are counted and
+their instructions are counted from the code; a hook slows everything after it, so it is taken out
+after the first sample.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from edgeq.boards import PAGE_BYTES, Board
+from edgeq.emulate import counts, exchange
+from edgeq.emulate.harness import Region
+from edgeq.emulate.image import Image, read_image
+from edgeq.emulate.isa import check_instructions
+from edgeq.emulate.result import DEFAULT_TIMEOUT, RunResult, StepFault
+from edgeq.emulate.semihost import Semihost
+from edgeq.errors import EmulationError
+from edgeq.toolchain import Program
+
+_NO_ADDRESS = -1
+
+
+def instructions_in(code: bytes, arch: str) -> int:
+    """How many instructions a run of code holds, from the length bits of each encoding."""
+    count = position = 0
+    while position < len(code):
+        half = code[position] | code[position + 1] << 8
+        wide = half >> 11 in (0x1D, 0x1E, 0x1F) if arch == "arm" else half & 3 == 3
+        position += 4 if wide else 2
+        count += 1
+    return count
+
+
+class _Machine:
+    """One program loaded into one emulated processor."""
+
+    def __init__(self, program: Program, image: Image, input_file: bytes) -> None:
+        import unicorn
+        from unicorn import arm_const, riscv_const
+
+        board = program.board
+        assert board.flash is not None and board.ram is not None
+        self._uc_module = unicorn
+        self._program = program
+        self._arm = board.arch == "arm"
+        if self._arm:
+            self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
+            _select_cpu(self.uc, board, arm_const)
+            self._pc, self._link = arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_LR
+            self._arguments = (arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R1)
+            if "eabihf" in (board.zig.target if board.zig else ""):
+                self.uc.reg_write(arm_const.UC_ARM_REG_FPEXC, 1 << 30)
+        else:
+            self.uc = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
+            self._pc, self._link = riscv_const.UC_RISCV_REG_PC, riscv_const.UC_RISCV_REG_RA
+            self._arguments = (riscv_const.UC_RISCV_REG_A0, riscv_const.UC_RISCV_REG_A1)
+        read_execute = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
+        self.uc.mem_map(board.flash.origin, board.flash.bytes, read_execute)
+        self.uc.mem_map(board.ram.origin, board.ram.bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+        for page in _peripheral_pages(board):
+            self.uc.mem_map(page, PAGE_BYTES)
+        for address, data in image.segments:
+            self.uc.mem_write(address, data)
+        self.semihost = Semihost(
+            lambda address, size: bytes(self.uc.mem_read(address, size)),
+            self.uc.mem_write,
+            input_file,
+        )
+        self._semihost_at = program.symbols["edgeq_semihost"].address
+        self._next = image.entry
+        self.counter = _Counter(self, program)
+
+    def register(self, which: int) -> int:
+        return int(self.uc.reg_read(which))
+
+    def return_address(self) -> int:
+        """Where the function that was just entered will return to, without the Thumb bit."""
+        return self.register(self._link) & ~1
+
+    def run(self, timeout: float) -> None:
+        """Runs until the program ends; serves its semihosting calls."""
+        deadline = time.monotonic() + timeout
+        while self.semihost.exit_code is None:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise self._late(timeout)
+            try:
+                self.uc.emu_start(
+                    self._next | self._arm, self._semihost_at, timeout=int(remaining * 1e6) + 1
+                )
+            except self._uc_module.UcError as error:
+                raise self._fault(error) from error
+            at = self.register(self._pc)
+            if at == self._semihost_at:
+                self._serve()
+            elif self.counter.finished:
+                self.counter.remove()
+                self._next = at
+            else:
+                raise self._late(timeout)
+
+    def _serve(self) -> None:
+        operation, block = (self.register(argument) for argument in self._arguments)
+        try:
+            result = self.semihost.call(operation, block)
+        except self._uc_module.UcError as error:
+            raise self._fault(error) from error
+        self.uc.reg_write(self._arguments[0], result)
+        self._next = self.return_address()
+
+    def _step(self) -> int | None:
+        address = self._program.symbols["edgeq_current_step"].address
+        return exchange.fault_step(int.from_bytes(self.uc.mem_read(address, 4), "little"))
+
+    def _late(self, timeout: float) -> EmulationError:
+        where = exchange.place(self._program, self.register(self._pc))
+        return StepFault(f"the program did not end within {timeout:g} s; it was at {where}", step=self._step())
+
+    def _fault(self, error: Exception) -> EmulationError:
+        where = exchange.place(self._program, self.register(self._pc))
+        return StepFault(f"{error} at {where}", step=self._step())
+
+
+class _Counter:
+    """Counts the instructions of the first call of <m>_run, split at the step hooks.
+
+    The block hook does as little as it can: Python runs it for every block. `_wanted` is the one
+    address that matters outside of counting: <m>_run's first, then after each hook its return.
+    """
+
+    def __init__(self, machine: _Machine, program: Program) -> None:
+        self._machine = machine
+        self._arch = program.board.arch
+        # The second word of edgeq_harness is the address of <m>_run (edgeq_harness.h).
+        entry = machine.uc.mem_read(program.symbols["edgeq_harness"].address + 4, 4)
+        self._entry = int.from_bytes(entry, "little") & ~1
+        self._return = program.symbols["edgeq_measured_return"].address
+        hook = program.symbols.get("edgeq_on_step")
+        self._hook = hook.address if program.profiled and hook is not None else _NO_ADDRESS
+        self._handle: Any = None
+        self.segments: list[int] = []
+        self.finished = False
+
+    def install(self) -> None:
+        uc = self._machine.uc
+        lengths: dict[tuple[int, int], int] = {}
+        total = 0
+        counting = False
+        wanted = self._entry
+        special = {self._return, self._hook}
+
+        def on_block(_: Any, address: int, size: int, __: Any) -> None:
+            nonlocal total, counting, wanted
+            if not counting:
+                if address != wanted:
+                    return
+                counting = True
+            elif address in special:
+                self.segments.append(total)
+                total = 0
+                counting = False
+                if address == self._hook:
+                    wanted = self._machine.return_address()
+                else:
+                    wanted = _NO_ADDRESS
+                    self.finished = True
+                    uc.emu_stop()
+                return
+            length = lengths.get((address, size))
+            if length is None:
+                length = instructions_in(bytes(uc.mem_read(address, size)), self._arch)
+                lengths[address, size] = length
+            total += length
+
+        self._handle = uc.hook_add(self._machine._uc_module.UC_HOOK_BLOCK, on_block)
+
+    def remove(self) -> None:
+        self._machine.uc.hook_del(self._handle)
+        self._machine.uc.ctl_flush_tb()
+        self.finished = False
+
+
+def _select_cpu(uc: Any, board: Board, arm_const: Any) -> None:
+    wanted = f"UC_CPU_ARM_{str(board.unicorn).upper().replace('-', '_')}"
+    model = getattr(arm_const, wanted, None)
+    if model is None:
+        raise EmulationError(f"Unicorn has no CPU {board.unicorn!r} (board {board.name})")
+    uc.ctl_set_cpu_model(model)
+    if uc.ctl_get_cpu_model() != model:
+        raise EmulationError(f"Unicorn refused the CPU {board.unicorn!r} (board {board.name})")
+
+
+def _peripheral_pages(board: Board) -> set[int]:
+    """Pages that the start-up code touches: the counter's, and Arm's system control space."""
+    addresses = {0xE000ED88} if board.arch == "arm" else set()
+    counter = board.qemu.counter if board.qemu is not None else None
+    if counter is not None and counter.counts != "instructions":
+        addresses |= {counter.address, *(address for address, _ in counter.setup)}
+    return {address - address % PAGE_BYTES for address in addresses}
+
+
+class UnicornRunner:
+    """Emulation from a pip package."""
+
+    name = "unicorn"
+
+    def run(
+        self,
+        program: Program,
+        samples: Sequence[bytes],
+        *,
+        output_bytes: int,
+        step_regions: Sequence[Sequence[Region]] | None = None,
+        trace: bool = False,
+        count: bool | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> RunResult:
+        """As Runner.run."""
+        regions = exchange.require_trace(program, step_regions) if trace else None
+        counting = (program.profiled if count is None else count) and bool(samples)
+        image = read_image(program.elf)
+        check_instructions(program, image)
+        machine = _Machine(
+            program, image, exchange.input_file(samples, trace=trace, calibrate=False)
+        )
+        if counting:
+            machine.counter.install()
+        machine.run(timeout)
+        semihost = machine.semihost
+        assert semihost.exit_code is not None
+        exchange.check_exit(program, semihost.exit_code, semihost.console)
+        report = exchange.parse_report(bytes(semihost.files[exchange.REPORT]))
+        steps, total = None, None
+        if counting:
+            steps, total = counts.steps_from_segments(machine.counter.segments, program.profiled)
+        output = bytes(semihost.files[exchange.OUTPUT])
+        return RunResult(
+            outputs=exchange.split_outputs(output, len(samples), output_bytes),
+            step_outputs=None
+            if regions is None
+            else exchange.split_trace(
+                bytes(semihost.files[exchange.TRACE]), len(samples), regions
+            ),
+            step_instructions=steps,
+            instructions=total,
+            stack_bytes=report.stack_bytes,
+            runner=self.name,
+        )
