@@ -15,17 +15,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgeq.errors import ModelDataError
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.ops.base import Params
 from edgeq.ops.broadcast import apply_pairs, loop_params, output_params
-from edgeq.ops.fixed_point import check_accumulator, high_multiply, quantize_multiplier, requantize, round_shift_right
+from edgeq.ops.fixed_point import high_multiply, quantize_multiplier, requantize, round_shift_right
 from edgeq.ops.inferences import Operands, require_int8
 
 HEADROOM_BITS = 20
 LOW_BITS = 11
 LARGEST_OFFSET = 255
 """|q - zero_point| of int8 values."""
+LARGEST_SUM = 2**29
+"""What the kernels' `edgeq_requantize_right` takes. Both inputs have factors <= 1/2, so the sum stays under 2**28."""
 
 
 def _input_factor(factor: float) -> tuple[int, int]:
@@ -52,8 +55,14 @@ def lower_addition(node: Node) -> Params:
         params[f"{letter}_shift"] = shift
         bound += ((LARGEST_OFFSET << HEADROOM_BITS) >> shift) + 1
     multiplier, shift = quantize_multiplier(common / (2**HEADROOM_BITS * y.scale))
-    check_accumulator(bound, shift, node.name)
-    return {**params, "multiplier": multiplier, "shift": shift, **output_params(node)}
+    if shift > -1 and multiplier:
+        raise ModelDataError(
+            f"the output scale {y.scale:.6g} is under 2**-19 of the larger input scale {common / 2:.6g}",
+            where=node.name,
+            hint="quantize the model again",
+        )
+    assert bound < LARGEST_SUM
+    return {**params, "multiplier": multiplier, "right": max(-shift, 1), **output_params(node)}
 
 
 def add_integers(node: Node, inputs: Operands, sign: int) -> Array:
@@ -67,7 +76,7 @@ def add_integers(node: Node, inputs: Operands, sign: int) -> Array:
 
     def add(a: Array, b: Array) -> Array:
         total = to_common_scale(a, "a") + sign * to_common_scale(b, "b")
-        scaled = requantize(total, p["multiplier"], p["shift"]) + p["output_zero_point"]
+        scaled = requantize(total, p["multiplier"], -p["right"]) + p["output_zero_point"]
         return np.asarray(np.clip(scaled, p["clamp_min"], p["clamp_max"]).astype(np.int8))
 
     return apply_pairs(node, inputs, add)

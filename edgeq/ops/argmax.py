@@ -53,3 +53,6 @@ class ArgMax(Operator):
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
         return [self._find(node, inputs).astype(np.int32)]
+
+    def facts(self, node: Node) -> dict[str, int]:
+        return super().facts(node) | {"elements": node.input(0).type.elements}
