@@ -7,9 +7,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from tools import ROOT, need
 
 from edgeq import contract
+from tests.tools import ROOT, need
 
 pytestmark = pytest.mark.tools
 

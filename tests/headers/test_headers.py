@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from headers.compile_c import C_COMPILERS, compile_and_link
-from tools import ROOT, need
+
+from tests.headers.compile_c import C_COMPILERS, compile_and_link
+from tests.tools import ROOT, need
 
 pytestmark = pytest.mark.tools
 
@@ -15,8 +16,6 @@ PORT = ROOT / "runtime" / "port"
 HEADERS = [(path, INCLUDE) for path in sorted(INCLUDE.rglob("*.h"))] + [
     (path, PORT) for path in sorted(PORT.glob("*.h"))
 ]
-    "#include <stdint.h>\nvoid edgeq_on_step(uint32_t step);\nvoid edgeq_on_step(uint32_t step) { (void)step; }\n"
-)
 
 
 def complaints(header: Path, root: Path, compiler: str, folder: Path) -> list[str]:

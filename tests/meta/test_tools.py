@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import tools
+
+from tests import tools
 
 
 @pytest.fixture

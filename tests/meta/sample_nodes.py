@@ -1,0 +1,81 @@
+"""One small lowered node per operator, so that registries can be asked about facts and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edgeq.ir.graph import Node, Value
+from edgeq.ir.types import Array, DType, Quantization, TensorType
+from edgeq.ops import Operator
+from edgeq.ops.build import make_node
+
+IMAGE = (1, 6, 6, 8)
+
+ATTRIBUTES: dict[str, dict[str, Any]] = {
+    "argmax": {"axis": 3},
+    "concat": {"axis": 3},
+    "leaky_relu": {"alpha": 0.1},
+    "max_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
+    "avg_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
+    "mean": {"axes": (1, 2), "keepdims": True},
+    "pad": {"pads": ((0, 0), (1, 1), (1, 1), (0, 0))},
+    "reshape": {"shape": (1, 36, 8)},
+    "resize_nearest": {"out_h": 12, "out_w": 12},
+    "slice": {"begin": (0, 0, 0, 0), "end": (1, 3, 6, 8), "strides": (1, 1, 1, 1)},
+    "transpose": {"perm": (0, 3, 1, 2)},
+}
+"""What an operator must be told. One without an entry gets an image and its own defaults."""
+
+WEIGHTS = {"conv2d": (16, 3, 3, 8), "depthwise_conv2d": (3, 3, 8), "dense": (16, 8)}
+TWO_INPUTS = ("add", "sub", "mul", "concat")
+INTEGER_OUTPUT = ("argmax",)
+SAME_QUANTIZATION = Quantization.per_tensor(2.0**-4, -3)
+"""Of inputs and outputs: legal for every operator, those that keep it among them."""
+FIXED_OUTPUT = {
+    "softmax": Quantization.per_tensor(2.0**-8, -128),
+    "sigmoid": Quantization.per_tensor(2.0**-8, -128),
+    "tanh": Quantization.per_tensor(2.0**-7, 0),
+}
+
+
+def sample_inputs(row: Operator) -> list[Value | None]:
+    """Quantized inputs of a legal shape."""
+    image = Value("x", TensorType(IMAGE, DType.INT8, SAME_QUANTIZATION))
+    if row.name in WEIGHTS:
+        shape = WEIGHTS[row.name]
+        axis = row.weight_axis % len(shape)
+        channels = shape[axis]
+        scales = Quantization((2.0**-6,) * channels, (0,) * channels, axis)
+        sums = Quantization((2.0**-10,) * channels, (0,) * channels, 0)
+        return [
+            image,
+            _constant("w", np.arange(np.prod(shape)).reshape(shape) % 255 - 127, DType.INT8, scales),
+            _constant("b", np.arange(channels) * 100, DType.INT32, sums),
+        ]
+    if row.name in TWO_INPUTS:
+        return [image, Value("y", TensorType(IMAGE, DType.INT8, SAME_QUANTIZATION))]
+    return [image]
+
+
+def _constant(name: str, data: Array, dtype: DType, quantization: Quantization) -> Value:
+    array = np.asarray(data).astype(dtype.numpy)
+    return Value(name, TensorType(tuple(array.shape), dtype, quantization), array)
+
+
+def sample_node(row: Operator, inputs: Sequence[Value | None] | None = None) -> Node:
+    """A lowered node of an operator that has an integer form."""
+    integers = row.name in INTEGER_OUTPUT
+    node = make_node(
+        row.name,
+        f"sample_{row.name}",
+        sample_inputs(row) if inputs is None else inputs,
+        ATTRIBUTES.get(row.name),
+        output_names=["out"],
+        dtype=DType.INT32 if integers else DType.INT8,
+        quantizations=[None if integers else FIXED_OUTPUT.get(row.name, SAME_QUANTIZATION)],
+    )
+    node.params = row.lower(node)
+    return node
