@@ -26,7 +26,7 @@ class Problems:
 
     @contextmanager
     def collect(self, where: str) -> Iterator[None]:
-        """Turns an UnsupportedError raised inside into noted problems, so that the caller can go on to the next node."""
+        """Notes an UnsupportedError raised inside, so that the caller can go on to the next node."""
         try:
             yield
         except UnsupportedError as error:

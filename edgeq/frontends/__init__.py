@@ -1,0 +1,1 @@
+"""Model files become graphs: `edgeq.frontends.detect.load_model` chooses the reader."""

@@ -1,0 +1,29 @@
+"""TensorFlow Lite files: int8 and float models become quantized and real graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgeq.errors import ModelFileError
+from edgeq.frontends.tflite_file import HINT, read_file
+from edgeq.frontends.tflite_fold import FOLDS
+from edgeq.frontends.tflite_importer import Importer
+from edgeq.frontends.tflite_layers import LAYERS
+from edgeq.frontends.tflite_moves import MOVES
+from edgeq.ir.graph import Graph
+
+ROWS = {**LAYERS, **MOVES}
+"""Every operator that is converted, by its name in the schema."""
+
+
+def load_tflite(path: Path, data: bytes, dimensions: Mapping[str, int] | None = None) -> Graph:
+    """The graph of a .tflite file. dimensions: sizes of open axes, by INPUT.AXIS; an open first axis is 1.
+
+    Raises ModelFileError, ModelDataError, or one UnsupportedError that lists everything that cannot be converted.
+    """
+    where = path.name
+    model = read_file(data, where)
+    if not model.operators:
+        raise ModelFileError("computes nothing: it has no operators", where=where, hint=HINT)
+    return Importer(model, path.stem, where, ROWS, FOLDS).run(dimensions)

@@ -1,0 +1,170 @@
+"""Walks a .tflite graph and builds the IR with the operator rows it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from edgeq.errors import ModelDataError, ModelFileError, UnsupportedError, UsageError
+from edgeq.frontends.problems import Problems
+from edgeq.frontends.tflite_call import Call, Row
+from edgeq.frontends.tflite_file import HINT, FileModel, FileOperator
+from edgeq.frontends.tflite_quantization import check_shape, element_type, quantization_of, stored_array, tensor_where
+from edgeq.ir.graph import Graph, Value
+from edgeq.ir.types import Array, DType, Quantization, TensorType
+from edgeq.ops.build import GraphBuilder
+
+
+class Importer:
+    """State of one import. `rows` convert operators; `folds` compute those whose operands are all known."""
+
+    def __init__(
+        self,
+        model: FileModel,
+        name: str,
+        where: str,
+        rows: Mapping[str, Row],
+        folds: Mapping[str, Callable[[Call], Array | None]],
+    ) -> None:
+        self.model, self.where, self.rows, self.folds = model, where, rows, folds
+        self.builder = GraphBuilder(name)
+        self.problems = Problems()
+        self.values: dict[int, Value] = {}
+        self.folded: dict[int, Array] = {}
+        self.constants: dict[tuple[int, str, Quantization | None], Value] = {}
+        self.origin: dict[str, int] = {}
+        self.taken: set[str] = set()
+        # Constants may share bytes in a hostile file, and widen from int8 to float32 in an honest one.
+        self.left = (1 << 20) + 8 * sum(len(t.data) for t in model.tensors if t.data is not None)
+        self.names = [self.unique(t.name or f"tensor_{t.index}") for t in model.tensors]
+
+    def unique(self, base: str) -> str:
+        """`base`, or the first of `base_1`, `base_2`, ... that is free; then taken."""
+        name, number = base, 0
+        while name in self.taken:
+            number += 1
+            name = f"{base}_{number}"
+        self.taken.add(name)
+        return name
+
+    def run(self, dimensions: Mapping[str, int] | None) -> Graph:
+        """The whole graph. Raises UnsupportedError with every problem of every operator."""
+        if self.model.subgraphs > 1:
+            self.problems.add(
+                "the model",
+                f"has {self.model.subgraphs} graphs",
+                "control flow and several signatures are not supported; export one function without them",
+            )
+        self.read_inputs(dimensions or {})
+        for operator in self.model.operators:
+            self.convert(operator)
+        outputs = self.read_outputs()
+        self.problems.raise_if_any(self.where)
+        graph = self.builder.finish(outputs)
+        graph.meta = {
+            "format": "tflite",
+            "producer": self.model.description,
+            "requantization": "tflite_double_rounding",
+            "origin": {v.name: self.origin[v.name] for v in graph.values() if v.name in self.origin},
+        }
+        return graph
+
+    def read_inputs(self, dimensions: Mapping[str, int]) -> None:
+        unused = dict(dimensions)
+        for index in self.model.inputs:
+            tensor, name = self.model.tensors[index], self.names[index]
+            if index in self.values or tensor.data is not None:
+                raise ModelFileError(f"{tensor_where(tensor)} is not a proper input", where=self.where, hint=HINT)
+            shape = []
+            for axis, size in enumerate(tensor.signature):
+                key = f"{name}.{axis}"
+                if size >= 0:
+                    shape.append(size)
+                elif key in unused or axis == 0:
+                    # The C computes one inference at a time, so that an open first axis is a batch of 1.
+                    shape.append(unused.pop(key, 1))
+                else:
+                    self.problems.add(
+                        tensor_where(tensor), f"axis {axis} has no fixed size", f"give the size of dimension {key!r}"
+                    )
+                    shape.append(max(1, tensor.shape[axis]))
+            check_shape(tuple(shape), tensor)
+            dtype, quantization = DType.FLOAT32, None
+            with self.problems.collect(tensor_where(tensor)):
+                dtype = element_type(tensor)
+                quantization = quantization_of(tensor)
+                if dtype is DType.INT8 and (quantization is None or not quantization.is_per_tensor):
+                    raise ModelDataError("is int8 without a scale", where=tensor_where(tensor))
+                if tensor.is_variable:
+                    raise UnsupportedError("is a state that outlives a run", hint="stateful models are not supported")
+            self.values[index] = self.builder.input(name, shape, dtype, quantization)
+            self.origin[name] = index
+        if unused:
+            raise UsageError(
+                f"the model has no open dimension {sorted(unused)[0]!r}",
+                where=self.where,
+                hint="dimensions are named INPUT.AXIS; edgeq inspect lists the inputs",
+            )
+
+    def read_outputs(self) -> list[Value]:
+        outputs: list[Value] = []
+        for index in self.model.outputs:
+            tensor = self.model.tensors[index]
+            value = self.values.get(index)
+            if value is None and index not in self.folded and tensor.data is None:
+                raise ModelFileError(f"output {tensor_where(tensor)} is never computed", where=self.where, hint=HINT)
+            if value is None or value.is_constant or any(value is i for i in self.builder.graph.inputs):
+                self.problems.add(tensor_where(tensor), "is an output that nothing computes from the inputs")
+            elif any(value is o for o in outputs):
+                self.problems.add(tensor_where(tensor), "is listed twice among the outputs")
+            else:
+                outputs.append(value)
+        if not self.model.outputs:
+            raise ModelFileError("has no outputs", where=self.where, hint=HINT)
+        return outputs
+
+    def convert(self, operator: FileOperator) -> None:
+        """One operator; what cannot be converted is noted, and its outputs stand in as the file describes them."""
+        call = Call(self, operator)
+        for index in operator.outputs:
+            if index in self.values or index in self.folded or self.model.tensors[index].data is not None:
+                raise ModelFileError(
+                    f"{tensor_where(self.model.tensors[index])} is computed twice", where=self.where, hint=HINT
+                )
+        with self.problems.collect(call.where):
+            try:
+                if not call.fold():
+                    call.check()
+                    self.rows[operator.name].convert(call)
+            except (ModelDataError, ModelFileError) as error:
+                error.where = f"{call.where}, {error.where}" if error.where else call.where
+                raise
+        for index in operator.outputs:
+            if index not in self.values and index not in self.folded:
+                self.stand_in(index)
+
+    def stand_in(self, index: int) -> None:
+        """A value for what could not be converted, so that the operators after it can be looked at."""
+        tensor = self.model.tensors[index]
+        dtype, quantization = DType.FLOAT32, None
+        with Problems().collect(""):
+            dtype, quantization = element_type(tensor), quantization_of(tensor)
+        shape = tuple(max(1, d) for d in tensor.shape)
+        check_shape(shape, tensor)
+        self.values[index] = Value(self.names[index], TensorType(shape, dtype, quantization))
+
+    def array(self, index: int) -> Array | None:
+        """The data of a tensor that is known now: stored or computed from constants; None for activations."""
+        if index in self.folded:
+            return self.folded[index]
+        tensor = self.model.tensors[index]
+        if index in self.values or (tensor.data is None and 0 not in tensor.shape):
+            return None
+        array = stored_array(tensor)
+        self.keep(index, array)
+        return array
+
+    def keep(self, index: int, array: Array) -> None:
+        self.left -= array.nbytes
+        if self.left < 0:
+            raise ModelFileError("its constants take more memory than the file can hold", where=self.where, hint=HINT)
+        self.folded[index] = array
