@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import numpy as np
+
 from edgeq.errors import ModelFileError
 from edgeq.frontends.tflite_call import Call, Row
 from edgeq.frontends.tflite_file import HINT
