@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def edgeq_check(pytestconfig: pytest.Config) -> EdgeqCheck:
     """Fails the test when the converted network in a folder no longer does, or costs, what its snapshot says.
 
-    Paths are relative to pytest's root directory. The snapshot is FOLDER/<name>.snapshot.toml unless given.
+    Paths are relative to pytest's root directory. The snapshot is FOLDER.snapshot.toml unless given.
     """
 
     def check(folder: str | Path, snapshot: str | Path | None = None, *, strict: bool = False) -> Check:
@@ -77,13 +77,13 @@ class _Network(pytest.Item):
 def _check(root: Path, folder: str | Path, snapshot: str | Path | None, strict: bool) -> Check:
     from edgeq.errors import EdgeqError
     from edgeq.pipeline import open_result
-    from edgeq.snapshot import check, default_file
+    from edgeq.report.checked import render_check
+    from edgeq.snapshot import check
 
     try:
-        result = open_result(root / folder)
-        outcome = check(result, root / snapshot if snapshot else default_file(result), strict=strict)
+        outcome = check(open_result(root / folder), root / snapshot if snapshot else None, strict=strict)
     except EdgeqError as error:
         pytest.fail(f"edgeq check {folder}: {error}", pytrace=False)
     if not outcome.passed:
-        pytest.fail(outcome.text(), pytrace=False)
+        pytest.fail(render_check(outcome.to_json()), pytrace=False)
     return outcome
