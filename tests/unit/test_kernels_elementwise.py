@@ -1,0 +1,305 @@
+"""Portable kernels of the element-wise, pooling and moving operators: every bit of their integer references.
+
+A generated main reads layers from stdin, gives every table and tensor its own allocation of exactly the promised size
+(so that the address sanitizer sees any byte read or written beside it), and prints the outputs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeq import resources
+from edgeq.ir.graph import Node
+from edgeq.ir.types import Array
+from edgeq.kernels import Kernel, kernels, kernels_for
+from edgeq.ops import operator
+from tests.tools import need
+from tests.unit.quantized_nodes import EVERY_INT8, integers, lowered, random_arrays, tensor
+
+pytestmark = pytest.mark.tools
+
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-pedantic", "-Werror")
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SOFTMAX_OUTPUT = (1 / 256, -128)
+
+
+def numbers(rng: np.random.Generator) -> tuple[float, int]:
+    return float(np.exp(rng.uniform(-5, 1))), int(rng.integers(-128, 128))
+
+
+def sizes(rng: np.random.Generator, count: int, most: int = 9) -> list[int]:
+    return [int(n) for n in rng.integers(1, most + 1, count)]
+
+
+def pool(op: str, rng: np.random.Generator) -> Node:
+    h, w, c = sizes(rng, 3)
+    kernel = int(rng.integers(1, h + 1)), int(rng.integers(1, w + 1))
+    pads = tuple(int(rng.integers(0, kernel[i % 2])) for i in range(4))
+    attrs = {"count_include_pad": bool(rng.integers(2))} if op == "avg_pool2d" else {}
+    clamp = {"clamp_min": 0.0, "clamp_max": 3.0} if rng.integers(2) else {}
+    strides = tuple(sizes(rng, 2, 4))
+    return lowered(op, [tensor([1, h, w, c])], kernel=kernel, strides=strides, pads=pads, **attrs, **clamp)
+
+
+def pair(op: str, rng: np.random.Generator) -> Node:
+    h, w, c = sizes(rng, 3)
+    shape = (1, h, w, c)
+    other = [shape, (1,), (c,), (1, 1, 1, c), (1, h, 1, 1), (1, 1, w, 1), (1, h, 1, c)][rng.integers(7)]
+    a, b = tensor(shape, numbers(rng)), tensor(other, numbers(rng))
+    if rng.integers(3) == 0:
+        b = tensor(other, numbers(rng), rng.integers(-128, 128, other).astype(np.int8))
+    clamp = {"clamp_min": -0.5, "clamp_max": 2.0} if rng.integers(2) else {}
+    return lowered(op, [a, b] if rng.integers(2) else [b, a], numbers(rng), **clamp)
+
+
+def mean(rng: np.random.Generator) -> Node:
+    shape = sizes(rng, 4)
+    first = int(rng.integers(0, 4))
+    axes = tuple(range(first, int(rng.integers(first + 1, 5))))
+    return lowered("mean", [tensor(shape, numbers(rng))], numbers(rng), axes=axes, keepdims=bool(rng.integers(2)))
+
+
+def softmax(rng: np.random.Generator) -> Node:
+    columns = int(rng.choice([1, 2, 10, 12, 101, 1000, 4095]))
+    scale = float(np.exp(rng.uniform(-7, 1)))
+    return lowered("softmax", [tensor([1, 3, columns], (scale, 5))], SOFTMAX_OUTPUT, beta=float(rng.choice([1, 0.5])))
+
+
+def pad(rng: np.random.Generator) -> Node:
+    rank = int(rng.integers(1, 5))
+    pads = tuple((int(a), int(b)) for a, b in rng.integers(0, 3, (rank, 2)))
+    return lowered("pad", [tensor(sizes(rng, rank, 5))], pads=pads, value=float(rng.normal()))
+
+
+def concat(rng: np.random.Generator) -> Node:
+    shape, axis = sizes(rng, 4, 5), int(rng.integers(0, 4))
+    shapes = [[*shape[:axis], n, *shape[axis + 1 :]] for n in sizes(rng, int(rng.integers(1, 5)))]
+    return lowered("concat", [tensor(s) for s in shapes], axis=axis)
+
+
+def transpose(rng: np.random.Generator) -> Node:
+    rank = int(rng.integers(1, 6))
+    return lowered("transpose", [tensor(sizes(rng, rank, 5))], perm=tuple(int(p) for p in rng.permutation(rank)))
+
+
+def slice_(rng: np.random.Generator) -> Node:
+    shape = sizes(rng, int(rng.integers(1, 6)), 6)
+    begin, end, strides = [], [], []
+    for size in shape:
+        first, last = (int(n) for n in rng.integers(0, size, 2))
+        step = int(rng.integers(1, 4))
+        begin.append(first)
+        end.append(last + 1 if last >= first else last - 1)
+        strides.append(step if last >= first else -step)
+    return lowered("slice", [tensor(shape)], begin=tuple(begin), end=tuple(end), strides=tuple(strides))
+
+
+def resize(rng: np.random.Generator) -> Node:
+    h, w, c, out_h, out_w = sizes(rng, 5)
+    rule = {"align_corners": bool(rng.integers(2)), "half_pixel": False}
+    return lowered("resize_nearest", [tensor([1, h, w, c])], out_h=out_h, out_w=out_w, **rule)
+
+
+def argmax(rng: np.random.Generator) -> Node:
+    axis = int(rng.integers(0, 4))
+    return lowered("argmax", [tensor(sizes(rng, 4, 5))], None, axis=axis, keepdims=bool(rng.integers(2)))
+
+
+LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
+    "max_pool2d": lambda rng: pool("max_pool2d", rng),
+    "avg_pool2d": lambda rng: pool("avg_pool2d", rng),
+    "mean": mean,
+    "add": lambda rng: pair("add", rng),
+    "sub": lambda rng: pair("sub", rng),
+    "mul": lambda rng: pair("mul", rng),
+    "relu6": lambda rng: lowered("relu6", [tensor(sizes(rng, 3), numbers(rng))], numbers(rng)),
+    "softmax": softmax,
+    "pad": pad,
+    "concat": concat,
+    "transpose": transpose,
+    "slice": slice_,
+    "resize_nearest": resize,
+    "argmax": argmax,
+}
+FAMILIES = sorted({operator(op).kernels for op in LAYERS})
+KERNELS = [k for family in FAMILIES for k in kernels_for(family) if not k.isa]
+
+
+def descriptor_fields(kernel: Kernel) -> list[str]:
+    """Names of the descriptor's fields in the header's order; a header may borrow another's structure."""
+    include = resources.runtime_dir() / "include"
+    text = (include / kernel.header).read_text("utf-8")
+    if borrowed := re.search(rf"typedef edgeq_(\w+)_t edgeq_{kernel.op}_t;", text):
+        text = (include / "edgeq" / f"edgeq_{borrowed[1]}.h").read_text("utf-8")
+    body = re.sub(r"/\*.*?\*/", "", text[text.index("typedef struct {") : text.index("} edgeq_")], flags=re.S)
+    return re.findall(r"(\w+);", body)
+
+
+def main_text(kernel: Kernel, node: Node) -> str:
+    reads = [
+        f"    layer.{key} = {'block(NULL)' if isinstance(value, np.ndarray) else 'number()'};"
+        for key, value in node.params.items()
+    ]
+    pointers = "(const int8_t *const *)inputs"
+    arguments = pointers if kernel.op == "concat" else ", ".join(f"inputs[{i}]" for i in range(len(node.inputs)))
+    c_type = "int32_t" if node.output.type.dtype.value == "int32" else "int8_t"
+    return f"""
+#include <stdio.h>
+#include <stdlib.h>
+#include "{kernel.header}"
+static int32_t number(void) {{
+  int32_t value;
+  if (fread(&value, 4, 1, stdin) != 1) exit(feof(stdin) ? 0 : 2);
+  return value;
+}}
+static void *block(size_t *size) {{
+  const size_t bytes = (size_t)number();
+  void *data = malloc(bytes);
+  if (fread(data, 1, bytes, stdin) != bytes) exit(2);
+  if (size) *size = bytes;
+  return data;
+}}
+int main(void) {{
+  for (;;) {{
+    const size_t output_bytes = (size_t)number();
+    const int32_t overwritten = number();
+    const int32_t count = number();
+    int8_t *inputs[16] = {{0}};
+    for (int32_t i = 0; i < count; i++) inputs[i] = (int8_t *)block(NULL);
+    edgeq_{kernel.op}_t layer;
+{chr(10).join(reads)}
+    void *output = overwritten < 0 ? malloc(output_bytes) : inputs[overwritten];
+    {kernel.name}(&layer, {arguments}, ({c_type} *)output, NULL);
+    if (fwrite(output, 1, output_bytes, stdout) != output_bytes) return 3;
+  }}
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kernels")
+
+
+def program(kernel: Kernel, compiler: str, wide: int, text: str, folder: Path) -> Path:
+    """The sanitized program around one kernel. wide: whether the core multiplies 32 x 32 -> 64 bits."""
+    stem = f"{kernel.name}-{compiler}-{wide}"
+    source, target, runtime = folder / f"{stem}.c", folder / stem, resources.runtime_dir()
+    if target.exists():
+        return target
+    source.write_text(text, encoding="utf-8")
+    command = [compiler, "-std=c99", "-O1", "-g", *WARNINGS, *SANITIZERS, f"-DEDGEQ_WIDE_MULTIPLY={wide}"]
+    command += ["-I", str(runtime / "include"), str(source), str(runtime / kernel.source), "-o", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def run(binary: Path, given: bytes) -> bytes:
+    """What the program prints; fails on any sanitizer report. The program leaks on purpose: it ends at once."""
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+    done = subprocess.run([str(binary)], input=given, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[:3000]
+    return done.stdout
+
+
+def message(node: Node, arrays: list[Array], overwritten: int) -> bytes:
+    def block(array: Array) -> bytes:
+        data = np.ascontiguousarray(array).tobytes()
+        return struct.pack("<i", len(data)) + data
+
+    parts = [struct.pack("<iii", node.output.type.bytes, overwritten, len(arrays)), *map(block, arrays)]
+    for value in node.params.values():
+        parts.append(block(value) if isinstance(value, np.ndarray) else struct.pack("<i", value))
+    return b"".join(parts)
+
+
+def ways(kernel: Kernel, node: Node) -> Iterator[int]:
+    """Where the output goes: its own bytes (-1), or over every input that the row allows and the plan would."""
+    yield -1
+    for index in kernel.in_place:
+        value = node.input(index)
+        if not value.is_constant and value.type.bytes == node.output.type.bytes:
+            yield index
+
+
+def layers(family: str, count: int) -> list[Node]:
+    """`count` random layers of every operator that the family runs."""
+    nodes = []
+    for op, make in LAYERS.items():
+        if operator(op).kernels == family:
+            nodes += [make(np.random.default_rng([count, seed])) for seed in range(count)]
+    return nodes
+
+
+@pytest.mark.parametrize(("compiler", "wide"), [("gcc", 1), ("clang", 0)])
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.name)
+def test_kernel_gives_the_reference_bits(kernel: Kernel, compiler: str, wide: int, folder: Path) -> None:
+    need(compiler)
+    rng = np.random.default_rng(1)
+    sent, expected = [], []
+    for number, node in enumerate(layers(kernel.op, 60)):
+        if not kernel.accepts(operator(node.op).facts(node)):
+            continue
+        for overwritten in ways(kernel, node):
+            arrays = random_arrays(node, rng, extreme=number % 3 == 0)
+            sent.append(message(node, arrays, overwritten))
+            expected.append((node, overwritten, integers(node, arrays)))
+    assert len(sent) >= 20
+    binary = program(kernel, compiler, wide, main_text(kernel, expected[0][0]), folder)
+    received = run(binary, b"".join(sent))
+    offset = 0
+    for node, overwritten, want in expected:
+        got = np.frombuffer(received, want.dtype, want.size, offset).reshape(want.shape)
+        offset += want.nbytes
+        assert np.array_equal(got, want), (node.op, node.attrs, node.params, overwritten)
+    assert offset == len(received)
+
+
+@pytest.mark.parametrize("op", ["add", "sub", "mul"])
+def test_every_pair_of_int8(op: str, folder: Path) -> None:
+    need("gcc")
+    (kernel,) = (k for k in kernels_for(op) if k.name.endswith("_a8__c"))
+    a, b = (np.ascontiguousarray(g) for g in np.meshgrid(EVERY_INT8, EVERY_INT8))
+    for scales in [(1.0, 1.0, 1.0), (0.5, 3.0, 0.01), (1e-3, 0.7, 0.9), (0.1, 0.1, 0.2)]:
+        inputs = [tensor(a.shape, (scales[0], -128)), tensor(a.shape, (scales[1], 127))]
+        node = lowered(op, inputs, (scales[2], 3))
+        binary = program(kernel, "gcc", 1, main_text(kernel, node), folder)
+        received = run(binary, message(node, [a, b], -1))
+        assert np.array_equal(np.frombuffer(received, np.int8).reshape(a.shape), integers(node, [a, b]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 9, 64, 125, 255, 256, 257, 4097, 65536])
+def test_average_of_every_count(count: int, folder: Path) -> None:
+    """One column per possible sum near the ends and of both signs, so that every rounding is met."""
+    need("gcc")
+    (kernel,) = (k for k in kernels_for("avg_pool2d") if k.name.endswith("_a8__c"))
+    width = 64
+    x = np.random.default_rng(count).integers(-128, 128, (1, count, 1, width)).astype(np.int8)
+    x[..., 0], x[..., 1] = -128, 127
+    if count < 1000:
+        for column in range(2, width):  # sums count * mean + count / 2 and its neighbours
+            wanted = (column // 6 - 5) * count + count // 2 + column % 6 - 3
+            x[0, :, 0, column] = np.diff(np.arange(count + 1) * wanted // count)
+    node = lowered("avg_pool2d", [tensor(x.shape)], kernel=(count, 1))
+    binary = program(kernel, "gcc", 1, main_text(kernel, node), folder)
+    received = run(binary, message(node, [x], -1))
+    assert np.array_equal(np.frombuffer(received, np.int8), integers(node, [x]).ravel())
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.name)
+def test_parameters_are_the_descriptors_fields(kernel: Kernel) -> None:
+    for node in layers(kernel.op, 1):
+        assert list(node.params) == descriptor_fields(kernel)
+
+
+def test_no_row_is_left_out() -> None:
+    assert {k.op for k in kernels()} - {"conv2d", "depthwise_conv2d", "dense"} == set(FAMILIES)
