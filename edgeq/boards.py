@@ -250,9 +250,7 @@ def read_board(path: Path) -> Board:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BoardError(
-            f"cannot read the board file: {error.strerror}", where=str(path)
-        ) from error
+        raise BoardError(f"cannot read the board file: {error.strerror}", where=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BoardError(f"not a TOML file: {error}", where=str(path)) from error
     table = _Table(data, path)
@@ -273,18 +271,14 @@ def read_board(path: Path) -> Board:
         unicorn=_section(table, "unicorn", _unicorn, False),
         qemu=_section(table, "qemu", _qemu, False),
     )
-    table.done(
-        "summary, aliases, cpu, arch, features, stack_bytes, flash, ram, zig, gcc, unicorn, qemu"
-    )
+    table.done("summary, aliases, cpu, arch, features, stack_bytes, flash, ram, zig, gcc, unicorn, qemu")
     _check(board, table)
     return board
 
 
 def _check(board: Board, table: _Table) -> None:
     for feature in sorted(board.features - FEATURES.keys()):
-        raise table.fail(
-            "features", f"unknown feature {feature!r}", f"there are: {', '.join(FEATURES)}"
-        )
+        raise table.fail("features", f"unknown feature {feature!r}", f"there are: {', '.join(FEATURES)}")
     if board.is_host:
         return
     if board.zig is None and board.gcc is None:

@@ -42,8 +42,7 @@ def segments_from_report(report: Report, board: Board) -> list[int]:
     if not report.profiled:
         return [segments[0] - (calibration[0] - _EMPTY_RUN_UNPROFILED)]
     first, between, last = (
-        measured - known
-        for measured, known in zip(calibration, _EMPTY_RUN[board.arch], strict=True)
+        measured - known for measured, known in zip(calibration, _EMPTY_RUN[board.arch], strict=True)
     )
     overhead = [first] + [between] * (len(segments) - 2) + [last]
     return [count - cost for count, cost in zip(segments, overhead, strict=True)]
@@ -55,4 +54,5 @@ def _instructions(ticks: int, board: Board) -> int:
         raise EmulationError(f"board {board.name} has no counter under QEMU")
     if counter.counts == "instructions":
         return ticks
-    return round(ticks * 1_000_000_000 / counter.hz / 2**ICOUNT_SHIFT)
+    nanoseconds = ticks * 1_000_000_000 // counter.hz
+    return round(nanoseconds / (1 << ICOUNT_SHIFT))

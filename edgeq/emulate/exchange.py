@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeq.emulate.harness import Region
-from edgeq.emulate.result import StepFault
+from edgeq.emulate.result import CrashError
 from edgeq.errors import EmulationError, InternalError
 from edgeq.toolchain import Program
 
-INPUT, OUTPUT, TRACE, REPORT = (
-    f"edgeq_{name}.bin" for name in ("input", "output", "trace", "report")
-)
+INPUT, OUTPUT, TRACE, REPORT = (f"edgeq_{name}.bin" for name in ("input", "output", "trace", "report"))
 _INPUT_MAGIC = 0x4E495145
 _REPORT_MAGIC = 0x50525145
 _FLAG_TRACE, _FLAG_CALIBRATE = 1, 2
 _EXIT_FILE, _EXIT_CANARY, _EXIT_FAULT, _EXIT_INIT, _EXIT_RUN = 20, 21, 22, 32, 64
 _NO_STEP = 0xFFFFFFFF
-_FAULT_LINE = re.compile(
-    r"edgeq-fault cause=([0-9a-f]{8}) pc=([0-9a-f]{8}) address=([0-9a-f]{8}) step=([0-9a-f]{8})"
-)
+_FAULT_LINE = re.compile(r"edgeq-fault cause=([0-9a-f]{8}) pc=([0-9a-f]{8}) address=([0-9a-f]{8}) step=([0-9a-f]{8})")
 
 
 @dataclass(frozen=True)
@@ -55,21 +51,15 @@ def parse_report(data: bytes) -> Report:
 def split_outputs(data: bytes, samples: int, output_bytes: int) -> list[bytes]:
     """Outputs per sample."""
     if len(data) != samples * output_bytes:
-        raise EmulationError(
-            f"the program wrote {len(data)} bytes of output for {samples} samples of {output_bytes}"
-        )
+        raise EmulationError(f"the program wrote {len(data)} bytes of output for {samples} samples of {output_bytes}")
     return [data[i * output_bytes : (i + 1) * output_bytes] for i in range(samples)]
 
 
-def split_trace(
-    data: bytes, samples: int, regions: Sequence[Sequence[Region]]
-) -> list[list[bytes]]:
+def split_trace(data: bytes, samples: int, regions: Sequence[Sequence[Region]]) -> list[list[bytes]]:
     """What each step wrote, per sample and step."""
     sizes = [sum(size for _, size in written) for written in regions]
     if len(data) != samples * sum(sizes):
-        raise EmulationError(
-            f"the program traced {len(data)} bytes for {samples} samples of {sum(sizes)}"
-        )
+        raise EmulationError(f"the program traced {len(data)} bytes for {samples} samples of {sum(sizes)}")
     traced, position = [], 0
     for _ in range(samples):
         steps = []
@@ -80,9 +70,7 @@ def split_trace(
     return traced
 
 
-def require_trace(
-    program: Program, regions: Sequence[Sequence[Region]] | None
-) -> Sequence[Sequence[Region]]:
+def require_trace(program: Program, regions: Sequence[Sequence[Region]] | None) -> Sequence[Sequence[Region]]:
     """The regions to trace, or an error that says what is missing for a trace."""
     if regions is None or not program.profiled:
         raise InternalError("a trace needs step_regions and a program built with EDGEQ_PROFILE")
@@ -97,8 +85,7 @@ def check_exit(program: Program, code: int, console: str) -> None:
         raise EmulationError("the input does not hold whole samples, or files cannot be written")
     if code == _EXIT_CANARY:
         raise EmulationError(
-            "the program wrote outside its memory: the guard words around the arena or under the "
-            "stack changed",
+            "the program wrote outside its memory: the guard words around the arena or under the stack changed",
             hint=f"the stack of board {program.board.name} has {program.board.stack_bytes} bytes",
         )
     if code == _EXIT_FAULT:
@@ -117,7 +104,7 @@ def fault_step(step: int) -> int | None:
 
 
 def place(program: Program, pc: int) -> str:
-    """"0x1234 (function)"."""
+    """ "0x1234 (function)"."""
     name = program.symbol_at(pc)
     return f"{pc:#x}" + (f" ({name})" if name else "")
 
@@ -127,7 +114,7 @@ def _fault(program: Program, console: str) -> EmulationError:
     if not found:
         return EmulationError("the processor trapped, and could not say where")
     cause, pc, address, step = (int(word, 16) for word in found.groups())
-    return StepFault(
+    return CrashError(
         f"the processor trapped (cause {cause}, address {address:#x}) at {place(program, pc)}",
         step=fault_step(step),
     )

@@ -18,10 +18,7 @@ Region = tuple[int, int]
 
 def step_regions(manifest: Mapping[str, Any]) -> list[list[Region]]:
     """The arena regions that each step writes: what a trace holds, step after step."""
-    return [
-        [(int(out["offset"]), int(out["bytes"])) for out in step["outputs"]]
-        for step in manifest["steps"]
-    ]
+    return [[(int(out["offset"]), int(out["bytes"])) for out in step["outputs"]] for step in manifest["steps"]]
 
 
 def output_bytes(manifest: Mapping[str, Any]) -> int:

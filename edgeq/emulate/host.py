@@ -53,9 +53,7 @@ class HostRunner:
             traced = (folder / exchange.TRACE).read_bytes() if regions is not None else b""
         return RunResult(
             outputs=exchange.split_outputs(output, len(samples), output_bytes),
-            step_outputs=None
-            if regions is None
-            else exchange.split_trace(traced, len(samples), regions),
+            step_outputs=None if regions is None else exchange.split_trace(traced, len(samples), regions),
             step_instructions=None,
             instructions=None,
             stack_bytes=None,

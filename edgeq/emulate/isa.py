@@ -63,6 +63,7 @@ def _foreign_riscv(board: Board, image: Image) -> Iterator[tuple[int, str]]:
         return
     for start, code in image.code:
         for offset in range(0, len(code) - 1, 4):
-            if code[offset] & 3 != 3:
+            padding = not any(code[offset : offset + 4])  # between sections
+            if code[offset] & 3 != 3 and not padding:
                 yield start + offset, "compressed instructions"
                 return

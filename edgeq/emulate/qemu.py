@@ -61,9 +61,7 @@ class QemuRunner:
             steps, total = counts.steps_from_segments(segments, report.profiled)
         return RunResult(
             outputs=exchange.split_outputs(output, len(samples), output_bytes),
-            step_outputs=None
-            if regions is None
-            else exchange.split_trace(traced, len(samples), regions),
+            step_outputs=None if regions is None else exchange.split_trace(traced, len(samples), regions),
             step_instructions=steps,
             instructions=total,
             stack_bytes=report.stack_bytes,

@@ -37,7 +37,7 @@ class RunResult:
     runner: str
 
 
-class StepFault(EmulationError):
+class CrashError(EmulationError):
     """The program crashed. step: the step that was running, where known."""
 
     def __init__(self, message: str, *, step: int | None, hint: str | None = None) -> None:

@@ -8,6 +8,7 @@ after the first sample.
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from edgeq.emulate import counts, exchange
 from edgeq.emulate.harness import Region
 from edgeq.emulate.image import Image, read_image
 from edgeq.emulate.isa import check_instructions
-from edgeq.emulate.result import DEFAULT_TIMEOUT, RunResult, StepFault
+from edgeq.emulate.result import DEFAULT_TIMEOUT, CrashError, RunResult
 from edgeq.emulate.semihost import Semihost
 from edgeq.errors import EmulationError
 from edgeq.toolchain import Program
@@ -40,7 +41,7 @@ class _Machine:
     """One program loaded into one emulated processor."""
 
     def __init__(self, program: Program, image: Image, input_file: bytes) -> None:
-        import unicorn
+        unicorn: Any = importlib.import_module("unicorn")
         from unicorn import arm_const, riscv_const
 
         board = program.board
@@ -49,7 +50,7 @@ class _Machine:
         self._program = program
         self._arm = board.arch == "arm"
         if self._arm:
-            self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
+            self.uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
             _select_cpu(self.uc, board, arm_const)
             self._pc, self._link = arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_LR
             self._arguments = (arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R1)
@@ -90,9 +91,7 @@ class _Machine:
             if remaining <= 0:
                 raise self._late(timeout)
             try:
-                self.uc.emu_start(
-                    self._next | self._arm, self._semihost_at, timeout=int(remaining * 1e6) + 1
-                )
+                self.uc.emu_start(self._next | self._arm, self._semihost_at, timeout=int(remaining * 1e6) + 1)
             except self._uc_module.UcError as error:
                 raise self._fault(error) from error
             at = self.register(self._pc)
@@ -119,11 +118,11 @@ class _Machine:
 
     def _late(self, timeout: float) -> EmulationError:
         where = exchange.place(self._program, self.register(self._pc))
-        return StepFault(f"the program did not end within {timeout:g} s; it was at {where}", step=self._step())
+        return CrashError(f"the program did not end within {timeout:g} s; it was at {where}", step=self._step())
 
     def _fault(self, error: Exception) -> EmulationError:
         where = exchange.place(self._program, self.register(self._pc))
-        return StepFault(f"{error} at {where}", step=self._step())
+        return CrashError(f"{error} at {where}", step=self._step())
 
 
 class _Counter:
@@ -225,9 +224,7 @@ class UnicornRunner:
         counting = (program.profiled if count is None else count) and bool(samples)
         image = read_image(program.elf)
         check_instructions(program, image)
-        machine = _Machine(
-            program, image, exchange.input_file(samples, trace=trace, calibrate=False)
-        )
+        machine = _Machine(program, image, exchange.input_file(samples, trace=trace, calibrate=False))
         if counting:
             machine.counter.install()
         machine.run(timeout)
@@ -243,9 +240,7 @@ class UnicornRunner:
             outputs=exchange.split_outputs(output, len(samples), output_bytes),
             step_outputs=None
             if regions is None
-            else exchange.split_trace(
-                bytes(semihost.files[exchange.TRACE]), len(samples), regions
-            ),
+            else exchange.split_trace(bytes(semihost.files[exchange.TRACE]), len(samples), regions),
             step_instructions=steps,
             instructions=total,
             stack_bytes=report.stack_bytes,

@@ -83,10 +83,7 @@ def _port_units(board: Board) -> list[_Unit]:
     if board.is_host:
         return [*units, _Unit(port / "host" / "host.c", _HARNESS)]
     units += [_Unit(port / "emulator" / name, _HARNESS) for name in ("files.c", "start.c")]
-    units += [
-        _Unit(port / board.arch / name, _HARNESS)
-        for name in ("startup.S", "semihost.S", "measure.S")
-    ]
+    units += [_Unit(port / board.arch / name, _HARNESS) for name in ("startup.S", "semihost.S", "measure.S")]
     return [*units, _Unit(port / "shim" / "mem.c", _LIBRARY, ("-fno-builtin",))]
 
 
@@ -109,9 +106,7 @@ def _sanitizers(tool: Compiler) -> list[str]:
     return [f"-fsanitize={checks}", "-fno-sanitize-recover=all"]
 
 
-def _compile_all(
-    tool: Compiler, units: Sequence[_Unit], flags: Sequence[str], work_dir: Path
-) -> list[str]:
+def _compile_all(tool: Compiler, units: Sequence[_Unit], flags: Sequence[str], work_dir: Path) -> list[str]:
     """Compiles every unit; object paths are relative to work_dir."""
     for group in {unit.group for unit in units}:
         (work_dir / group).mkdir(exist_ok=True)
@@ -134,11 +129,11 @@ def _link(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) -> No
     except ToolchainError as error:
         # Linkers word an overflow differently, and stop at the first; with room for all, its size is
         # known exactly. Anything else fails again and is reported as it is.
-        shortfall = _shortfall(tool, board, objects, elf.with_name("oversized.elf"))
-        if not shortfall:
+        problem = _shortfall(tool, board, objects, elf.with_name("oversized.elf"))
+        if not problem:
             raise
         raise CapacityError(
-            f"the program does not fit board {board.name}: {shortfall}",
+            f"the program does not fit board {board.name}: {problem}",
             hint="a smaller model, fewer bits per weight, --optimize size, or a larger board",
         ) from error
 
@@ -191,15 +186,28 @@ def _shortfall(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) 
     except ToolchainError:
         return ""
     program = read_program(elf, roomy, str(tool), False)
-    needs = {
-        "flash": (program.text_bytes + program.rodata_bytes + program.data_bytes, board.flash),
-        "RAM": (program.data_bytes + program.bss_bytes, board.ram),
-    }
+    flash = program.text_bytes + program.rodata_bytes + program.data_bytes
     return "; ".join(
-        f"{region} needs {need} bytes of {memory.bytes}, {need - memory.bytes} too many"
-        for region, (need, memory) in needs.items()
+        f"{region} needs {need} bytes of {memory.bytes}, {need - memory.bytes} too many "
+        f"(largest: {', '.join(_largest(program, region == 'RAM'))})"
+        for region, need, memory in (
+            ("flash", flash, board.flash),
+            ("RAM", program.data_bytes + program.bss_bytes, board.ram),
+        )
         if need > memory.bytes
     )
+
+
+def _largest(program: Program, in_ram: bool) -> list[str]:
+    """The three largest functions and objects of one memory; the stack counts as one."""
+    sizes = {
+        name: symbol.size
+        for name, symbol in program.symbols.items()
+        if (symbol.section in (".data", ".bss", ".arena")) == in_ram
+    }
+    if in_ram:
+        sizes["stack"] = program.board.stack_bytes
+    return [f"{name} {sizes[name]}" for name in sorted(sizes, key=lambda name: -sizes[name])[:3]]
 
 
 def _run(command: Sequence[str], directory: Path) -> None:

@@ -79,9 +79,7 @@ def read_program(elf: Path, board: Board, compiler: str, profiled: bool) -> Prog
     groups = {}
     if not board.is_host:
         groups = {
-            "model": SectionBytes(
-                sections.get(".model.text", 0), sections.get(".model.rodata", 0)
-            ),
+            "model": SectionBytes(sections.get(".model.text", 0), sections.get(".model.rodata", 0)),
             "harness": SectionBytes(
                 sections.get(".vectors", 0) + sections.get(".harness.text", 0),
                 sections.get(".harness.rodata", 0),
@@ -110,9 +108,7 @@ def open_elf(path: Path) -> Iterator[Any]:
     try:
         from elftools.elf.elffile import ELFFile
     except ImportError as error:
-        raise ToolchainError(
-            "the Python package pyelftools is missing", hint="pip install 'edgeq[emulate]'"
-        ) from error
+        raise ToolchainError("the Python package pyelftools is missing", hint="pip install 'edgeq[emulate]'") from error
     with path.open("rb") as stream:
         yield ELFFile(stream)
 

@@ -97,8 +97,7 @@ uint32_t edgeq_harness_main(void) {
   uint32_t result;
   const int32_t input = edgeq_port_open("edgeq_input.bin", EDGEQ_READ);
   const int32_t output = edgeq_port_open("edgeq_output.bin", EDGEQ_WRITE);
-  if (input < 0 || output < 0 ||
-      edgeq_port_read(input, header, sizeof header) != sizeof header ||
+  if (input < 0 || output < 0 || edgeq_port_read(input, header, sizeof header) != sizeof header ||
       header[0] != EDGEQ_INPUT_MAGIC) {
     return EDGEQ_EXIT_FILE;
   }

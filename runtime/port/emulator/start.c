@@ -31,8 +31,7 @@ static void start_counter(void) {
 #endif
 
 void edgeq_start(void) {
-  memcpy(edgeq_data_start, edgeq_data_image,
-         (size_t)((uintptr_t)edgeq_data_end - (uintptr_t)edgeq_data_start));
+  memcpy(edgeq_data_start, edgeq_data_image, (size_t)((uintptr_t)edgeq_data_end - (uintptr_t)edgeq_data_start));
   memset(edgeq_bss_start, 0, (size_t)((uintptr_t)edgeq_bss_end - (uintptr_t)edgeq_bss_start));
 #ifdef EDGEQ_COUNTER_SETUP
   start_counter();
@@ -64,8 +63,7 @@ void edgeq_port_guard(void) {
 }
 
 uint32_t edgeq_port_check_guard(void) {
-  uint32_t bad = differs(edgeq_stack_guard, edgeq_stack_low) |
-                 differs(edgeq_arena_guard, edgeq_arena_guard_end);
+  uint32_t bad = differs(edgeq_stack_guard, edgeq_stack_low) | differs(edgeq_arena_guard, edgeq_arena_guard_end);
   for (const uint8_t *p = edgeq_arena_end; p != edgeq_ram_end; p++) {
     bad |= (uint32_t)(*p != (uint8_t)EDGEQ_CANARY);
   }

@@ -35,11 +35,9 @@ uint32_t edgeq_port_run(uint32_t measure) {
   return edgeq_harness.run();
 }
 
-void edgeq_port_calibrate(void) {
-}
+void edgeq_port_calibrate(void) {}
 
-void edgeq_port_guard(void) {
-}
+void edgeq_port_guard(void) {}
 
 uint32_t edgeq_port_check_guard(void) {
   return 0;

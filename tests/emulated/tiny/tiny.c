@@ -81,6 +81,12 @@ edgeq_status tiny_run(tiny_t *model) {
   __asm__ volatile(".word 0");
 #endif
 #endif
+#ifdef TINY_DSP
+  __asm__ volatile("smlad r0, r1, r2, r3" ::: "r0");
+#endif
+#ifdef TINY_NOPS
+  __asm__ volatile(".rept " TINY_NOPS "\n nop\n .endr");
+#endif
   sum = total((const int8_t *)(arena + 20));
   memcpy(arena + 36, &sum, sizeof sum);
   EDGEQ_ON_STEP(2);
