@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import pytest
 
@@ -15,7 +18,6 @@ from tests.emulated.tiny_model import (
     BOARDS,
     MANIFEST,
     OUTPUT_BYTES,
-    build,
     expected,
     expected_steps,
     need_compiler,
@@ -23,11 +25,28 @@ from tests.emulated.tiny_model import (
     runners,
     samples,
 )
+from tests.emulated.tiny_model import (
+    build as build_tiny,
+)
 
 pytestmark = pytest.mark.tools
 
 PAIRS = [(board, runner) for board in BOARDS for runner in runners(board)]
 each_pair = pytest.mark.parametrize(("board", "runner"), PAIRS, ids=[f"{b.name}-{r}" for b, r in PAIRS])
+
+
+Build = Callable[..., Program]
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """tiny_model.build, each program once for all runners and tests."""
+
+    @cache
+    def once(board: Board, *settings: str, **named: Any) -> Program:
+        return build_tiny(board, tmp_path_factory.mktemp("tiny"), *settings, **named)
+
+    return once
 
 
 def ready(board: Board, runner: str, compiler: str = "zig") -> Runner:
@@ -47,9 +66,9 @@ def run_one(runner: Runner, program: Program) -> tuple[list[int], int, int]:
 
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
 @each_pair
-def test_outputs_and_traces_equal_the_reference(board: Board, runner: str, compiler: str, tmp_path: Path) -> None:
+def test_outputs_and_traces_equal_the_reference(board: Board, runner: str, compiler: str, build: Build) -> None:
     emulator = ready(board, runner, compiler)
-    program = build(board, tmp_path, compiler)
+    program = build(board, compiler)
     given = samples(5)
     regions = step_regions(MANIFEST)
     result = emulator.run(program, given, output_bytes=OUTPUT_BYTES, step_regions=regions, trace=True, timeout=60)
@@ -60,10 +79,10 @@ def test_outputs_and_traces_equal_the_reference(board: Board, runner: str, compi
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang", "zig"])
 @pytest.mark.parametrize("sanitize", [False, True], ids=["plain", "sanitized"])
-def test_the_host_equals_the_reference(compiler: str, sanitize: bool, tmp_path: Path) -> None:
+def test_the_host_equals_the_reference(compiler: str, sanitize: bool, build: Build) -> None:
     board = load_board("host")
     need_compiler(board, compiler)
-    program = build(board, tmp_path, compiler, sanitize=sanitize)
+    program = build(board, compiler, sanitize=sanitize)
     given = samples(5)
     regions = step_regions(MANIFEST)
     result = runner_for(board).run(
@@ -76,9 +95,9 @@ def test_the_host_equals_the_reference(compiler: str, sanitize: bool, tmp_path: 
 
 @pytest.mark.parametrize("board", [b for b in BOARDS if runners(b) == ["unicorn", "qemu"]], ids=lambda b: b.name)
 @pytest.mark.parametrize("profile", [True, False], ids=["steps", "total"])
-def test_unicorn_and_qemu_count_the_same(board: Board, profile: bool, tmp_path: Path) -> None:
+def test_unicorn_and_qemu_count_the_same(board: Board, profile: bool, build: Build) -> None:
     emulators = [ready(board, name) for name in ("unicorn", "qemu")]
-    program = build(board, tmp_path, profile=profile)
+    program = build(board, profile=profile)
     unicorn, qemu = (e.run(program, samples(2), output_bytes=OUTPUT_BYTES, count=True, timeout=60) for e in emulators)
     assert unicorn.instructions == qemu.instructions
     assert unicorn.step_instructions == qemu.step_instructions
@@ -91,10 +110,10 @@ def test_unicorn_and_qemu_count_the_same(board: Board, profile: bool, tmp_path: 
 
 
 @each_pair
-def test_counts_are_exact_and_repeat(board: Board, runner: str, tmp_path: Path) -> None:
+def test_counts_are_exact_and_repeat(board: Board, runner: str, build: Build) -> None:
     emulator = ready(board, runner)
-    plain = build(board, tmp_path / "plain")
-    longer = build(board, tmp_path / "longer", TINY_NOPS='"1000"')
+    plain = build(board)
+    longer = build(board, TINY_NOPS='"1000"')
     steps, total, _ = run_one(emulator, plain)
     longer_steps, longer_total, _ = run_one(emulator, longer)
     assert longer_total - total == 1000
@@ -103,10 +122,10 @@ def test_counts_are_exact_and_repeat(board: Board, runner: str, tmp_path: Path) 
 
 
 @each_pair
-def test_stack_use_follows_a_known_frame(board: Board, runner: str, tmp_path: Path) -> None:
+def test_stack_use_follows_a_known_frame(board: Board, runner: str, build: Build) -> None:
     emulator = ready(board, runner)
-    _, _, small = run_one(emulator, build(board, tmp_path / "small", TINY_FRAME="1024"))
-    _, _, large = run_one(emulator, build(board, tmp_path / "large", TINY_FRAME="2048"))
+    _, _, small = run_one(emulator, build(board, TINY_FRAME="1024"))
+    _, _, large = run_one(emulator, build(board, TINY_FRAME="2048"))
     assert large - small == 1024
     assert 1024 <= small <= 1024 + 160
 
@@ -114,81 +133,77 @@ def test_stack_use_follows_a_known_frame(board: Board, runner: str, tmp_path: Pa
 @pytest.mark.parametrize(
     "board", [b for b in BOARDS if "unicorn" in runners(b) or b.arch == "riscv"], ids=lambda b: b.name
 )
-def test_reading_behind_the_arena_faults_in_the_step_that_did_it(board: Board, tmp_path: Path) -> None:
+def test_reading_behind_the_arena_faults_in_the_step_that_did_it(board: Board, build: Build) -> None:
     emulator = ready(board, runners(board)[0])
-    program = build(board, tmp_path, TINY_OVERRUN="4")  # 44 bytes of arena end 4 below a page
+    program = build(board, TINY_OVERRUN="4")  # 44 bytes of arena end 4 below a page
     with pytest.raises(CrashError, match="tiny_run") as caught:
         run_one(emulator, program)
     assert caught.value.step == 1
 
 
 @each_pair
-def test_writing_before_the_arena_is_noticed(board: Board, runner: str, tmp_path: Path) -> None:
+def test_writing_before_the_arena_is_noticed(board: Board, runner: str, build: Build) -> None:
     emulator = ready(board, runner)
     with pytest.raises(EmulationError, match="outside its memory"):
-        run_one(emulator, build(board, tmp_path, TINY_UNDERRUN="1"))
+        run_one(emulator, build(board, TINY_UNDERRUN="1"))
 
 
 @each_pair
-def test_a_stack_overflow_is_noticed(board: Board, runner: str, tmp_path: Path) -> None:
+def test_a_stack_overflow_is_noticed(board: Board, runner: str, build: Build) -> None:
     emulator = ready(board, runner)
     with pytest.raises(EmulationError):
-        run_one(emulator, build(board, tmp_path, TINY_FRAME=str(board.stack_bytes + 100)))
+        run_one(emulator, build(board, TINY_FRAME=str(board.stack_bytes + 100)))
 
 
 @each_pair
-def test_an_illegal_instruction_names_the_step(board: Board, runner: str, tmp_path: Path) -> None:
+def test_an_illegal_instruction_names_the_step(board: Board, runner: str, build: Build) -> None:
     emulator = ready(board, runner)
     with pytest.raises(CrashError, match="tiny_run") as caught:
-        run_one(emulator, build(board, tmp_path, TINY_ILLEGAL="1"))
+        run_one(emulator, build(board, TINY_ILLEGAL="1"))
     assert caught.value.step == 1
 
 
 @pytest.mark.parametrize("runner", ["unicorn", "qemu"])
-def test_a_program_that_hangs_is_ended(runner: str, tmp_path: Path) -> None:
+def test_a_program_that_hangs_is_ended(runner: str, build: Build) -> None:
     board = load_board("riscv")
     emulator = ready(board, runner)
-    program = build(board, tmp_path, TINY_HANG="1")
+    program = build(board, TINY_HANG="1")
     with pytest.raises(EmulationError, match=r"did not end within 0\.5 s"):
         emulator.run(program, samples(1), output_bytes=OUTPUT_BYTES, timeout=0.5)
 
 
-def test_half_a_sample_is_an_error(tmp_path: Path) -> None:
+def test_half_a_sample_is_an_error(build: Build) -> None:
     board = load_board("riscv")
     emulator = ready(board, "unicorn")
     with pytest.raises(EmulationError, match="whole samples"):
-        emulator.run(build(board, tmp_path), [b"\x01" * 7], output_bytes=OUTPUT_BYTES)
+        emulator.run(build(board), [b"\x01" * 7], output_bytes=OUTPUT_BYTES)
 
 
 @pytest.mark.parametrize(
     ("built_for", "run_as", "what"),
     [("cortex-m3", "cortex-m0", "cortex-m0 has no"), ("riscv", "rv32im", "compressed")],
 )
-def test_code_of_a_larger_core_is_refused(built_for: str, run_as: str, what: str, tmp_path: Path) -> None:
-    from dataclasses import replace
-
+def test_code_of_a_larger_core_is_refused(built_for: str, run_as: str, what: str, build: Build) -> None:
     larger = load_board(built_for)
     emulator = ready(larger, "unicorn")
-    program = replace(build(larger, tmp_path), board=load_board(run_as))
+    program = replace(build(larger), board=load_board(run_as))
     with pytest.raises(EmulationError, match=what):
         run_one(emulator, program)
 
 
-def test_dsp_code_on_a_core_without_it_is_refused(tmp_path: Path) -> None:
-    from dataclasses import replace
-
+def test_dsp_code_on_a_core_without_it_is_refused(build: Build) -> None:
     board = load_board("cortex-m4")
     emulator = ready(board, "unicorn")
-    program = build(board, tmp_path, TINY_DSP="1")
+    program = build(board, TINY_DSP="1")
     run_one(emulator, program)
     with pytest.raises(EmulationError, match="SMLAD"):
         run_one(emulator, replace(program, board=load_board("cortex-m3")))
 
 
-def test_sizes_of_the_model_leave_the_harness_out(tmp_path: Path) -> None:
+def test_sizes_of_the_model_leave_the_harness_out(build: Build) -> None:
     board = load_board("riscv")
     need_compiler(board, "zig")
-    program = build(board, tmp_path, profile=False)
+    program = build(board, profile=False)
     model = section_bytes(program)
     functions = [symbol for symbol in program.symbols.values() if symbol.section == ".model.text"]
     padding = 2 * len(functions)
