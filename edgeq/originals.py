@@ -32,12 +32,16 @@ def _need(module: str, package: str) -> Any:
 
 
 def _interpreter(file: Path) -> tuple[str, Any]:
+    """LiteRT where it is installed; its predecessor rounds dense layers by another rule (docs/numbers.md)."""
     try:
-        module: Any = importlib.import_module("tflite_runtime.interpreter")
-        name = "tflite-runtime"
-    except ImportError:
-        module = _need("ai_edge_litert.interpreter", "ai-edge-litert")
+        module: Any = importlib.import_module("ai_edge_litert.interpreter")
         name = "ai-edge-litert"
+    except ImportError:
+        try:
+            module = importlib.import_module("tflite_runtime.interpreter")
+        except ImportError:
+            module = _need("ai_edge_litert.interpreter", "ai-edge-litert")
+        name = "tflite-runtime"
     reference = module.OpResolverType.BUILTIN_REF
     return name, module.Interpreter(str(file), experimental_op_resolver_type=reference)
 

@@ -16,7 +16,7 @@ from edgeq.boards import Board, load_board
 from edgeq.build import build_folder, model_bytes
 from edgeq.calibrate import calibrated_graph
 from edgeq.emit import check_name, default_name, render_files, staged_folder, write_folder
-from edgeq.errors import CapacityError, ModelFileError, ToolchainError, UnsupportedError, UsageError
+from edgeq.errors import CapacityError, ModelFileError, UnsupportedError, UsageError
 from edgeq.frontends.detect import load_model
 from edgeq.inspect import inspect_model
 from edgeq.ir.graph import Graph
@@ -26,6 +26,7 @@ from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.plan import plan_memory
 from edgeq.report.capacity import check_capacity
 from edgeq.report.text import render_report
+from edgeq.toolchain import available_compilers
 from edgeq.verify import PLACES, Verification, verify_folder
 
 __all__ = ["Result", "compile_model", "inspect_model", "open_result"]
@@ -150,17 +151,15 @@ def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str)
     """Code and constants as built, when a compiler is there. Raises CapacityError when the board is too small."""
     if board.is_host:
         return None
+    if compiler == "auto" and not available_compilers(board):
+        check_capacity(board, manifest, {})
+        return None
     try:
         with tempfile.TemporaryDirectory(prefix="edgeq-") as work:
             text, rodata = model_bytes(build_folder(folder, manifest, board, Path(work), compiler=compiler))
     except CapacityError:
         check_capacity(board, manifest, {})
         raise
-    except ToolchainError:
-        if compiler != "auto":
-            raise
-        check_capacity(board, manifest, {})
-        return None
     sizes = {"text_bytes": text, "rodata_bytes": rodata}
     check_capacity(board, manifest, sizes)
     return sizes

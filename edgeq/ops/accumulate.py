@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgeq.ir.graph import Node, Value
@@ -10,8 +12,17 @@ from edgeq.ops.base import Params
 from edgeq.ops.fixed_point import check_accumulator, clamp_bounds, quantize_multipliers, requantize
 
 
-def _per_channel(values: tuple[float, ...], channels: int) -> Array:
-    return np.broadcast_to(np.asarray(values, dtype=np.float64), (channels,))
+def _factors(op: str, x: Value, weights: Value, y: Value, channels: int) -> Array:
+    """input scale * weight scale / output scale per channel, in the precision that TFLite computes it.
+
+    TFLite multiplies in double, but for a dense layer with one weight scale it multiplies the first two in single
+    precision; the last bit of the multiplier depends on it.
+    """
+    scales = np.asarray(weights.quantization.scale, dtype=np.float64)
+    if op == "dense" and weights.quantization.is_per_tensor:
+        product = np.float64(np.float32(x.scale) * np.float32(scales[0]))
+        return np.full(channels, product / y.scale)
+    return np.broadcast_to(x.scale * scales / y.scale, (channels,))
 
 
 def lower_accumulation(node: Node, weights: Value, bias: Value | None, channel_axis: int) -> Params:
@@ -29,8 +40,7 @@ def lower_accumulation(node: Node, weights: Value, bias: Value | None, channel_a
 
     x_low, x_high = x.type.dtype.bounds
     reach = np.abs(w).sum(axis=taps) * max(-x_low, x_high) + np.abs(folded)
-    factors = _per_channel(weights.quantization.scale, channels) * (x.scale / y.scale)
-    multiplier, shift = quantize_multipliers(factors)
+    multiplier, shift = quantize_multipliers(_factors(node.op, x, weights, y, channels))
     for channel in range(channels):
         check_accumulator(int(reach[channel]), int(shift[channel]), f"{node.name}, output channel {channel}")
 
@@ -74,9 +84,11 @@ def accumulator_bound(node: Node, channel_axis: int) -> int:
     return int((w.sum(axis=taps) * max(-x_low, x_high) + np.abs(node.params["bias"].astype(np.int64))).max())
 
 
-def finish_accumulation(params: Params, accumulator: Array, dtype: np.dtype[np.generic]) -> Array:
-    """Accumulators with the folded bias, channels last -> requantized, clamped outputs."""
-    scaled = requantize(accumulator, params["multiplier"], params["shift"]) + params["output_zero_point"]
+def finish_accumulation(
+    params: Params, accumulator: Array, dtype: np.dtype[np.generic], rule: Callable[..., Array] = requantize
+) -> Array:
+    """Accumulators with the folded bias, channels last -> requantized by `rule`, clamped outputs."""
+    scaled = rule(accumulator, params["multiplier"], params["shift"]) + params["output_zero_point"]
     return np.asarray(np.clip(scaled, params["clamp_min"], params["clamp_max"]).astype(dtype))
 
 

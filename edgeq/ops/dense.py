@@ -12,6 +12,7 @@ from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.ops.accumulate import accumulation_facts, exact_matmul, finish_accumulation, lower_accumulation, real_clamp
 from edgeq.ops.base import Operator, Params
+from edgeq.ops.fixed_point import requantize_once
 from edgeq.ops.registry import register
 
 
@@ -47,7 +48,7 @@ class Dense(Operator):
         assert x is not None
         p = node.params
         accumulator = exact_matmul(x, p["weights"].T) + p["bias"]
-        return [finish_accumulation(p, accumulator, node.output.type.dtype.numpy)]
+        return [finish_accumulation(p, accumulator, node.output.type.dtype.numpy, requantize_once)]
 
     def macs(self, node: Node) -> int:
         return prod(node.output.shape) * node.input(1).shape[1]

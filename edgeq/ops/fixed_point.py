@@ -3,7 +3,7 @@
 A factor is `multiplier * 2**(shift - 31)` with `multiplier` in [2**30, 2**31) (or 0) and `shift` a power-of-two
 exponent, positive to the left. The rounding is that of TFLite's reference kernels (gemmlowp's
 SaturatingRoundingDoublingHighMul followed by RoundingDivideByPOT, "double rounding"): the high product is rounded half
-up, the following right shift half away from zero. `runtime/include/edgeq/edgeq_requantize.h` is its twin in C.
+up, the following right shift half away from zero. Dense layers are rounded once (`requantize_once`), as LiteRT does. `runtime/include/edgeq/edgeq_requantize.h` is its twin in C.
 
 Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference".
 """
@@ -67,6 +67,16 @@ def requantize(x: Array, multiplier: Array | int, shift: Array | int) -> Array:
     s = np.asarray(shift, dtype=np.int64)
     shifted = x.astype(np.int64) << np.maximum(s, 0)
     return round_shift_right(high_multiply(shifted, multiplier), np.maximum(-s, 0))
+
+
+def requantize_once(x: Array, multiplier: Array | int, shift: Array | int) -> Array:
+    """x * multiplier * 2**(shift - 31) rounded once, half up: LiteRT's rule for dense layers (since release 1.4).
+
+    Ranges as for `requantize`. The twin in C is `edgeq_requantize_once`.
+    """
+    exponent = 31 - np.asarray(shift, dtype=np.int64)
+    product = x.astype(np.int64) * np.asarray(multiplier, dtype=np.int64)
+    return np.asarray((product + (np.int64(1) << (exponent - 1))) >> exponent)
 
 
 def check_accumulator(bound: int, shift: int, where: str) -> None:

@@ -82,6 +82,36 @@ static inline int32_t edgeq_requantize_right(int32_t x, int32_t multiplier, int3
   return ((floored >> right) + offset) >> 1;
 }
 
+/* floor(x * multiplier / 2^31). x: any; multiplier: [0, 2^31). */
+static inline int32_t edgeq_high_multiply_floor(int32_t x, int32_t multiplier) {
+#if EDGEQ_WIDE_MULTIPLY
+  return (int32_t)(((int64_t)x * multiplier) >> 31);
+#else
+  const int32_t xl = (int16_t)x;
+  const int32_t xh = (x >> 16) + ((x >> 15) & 1);
+  const int32_t ml = multiplier & 0xffff;
+  const int32_t mh = multiplier >> 16;
+  const int32_t cross = xh * ml;
+  const int32_t low = (cross & 0x7fff) + xl * mh + ((xl * ml) >> 16);
+  return (int32_t)((uint32_t)(2 * (xh * mh)) + (uint32_t)(cross >> 15) + (uint32_t)(low >> 15));
+#endif
+}
+
+/* x * multiplier * 2^(shift - 31), rounded once, half up: the rule of LiteRT's dense layers. Ranges as above.
+ * A right shift of e adds 2^(e - 1) to the floored product, because its half is a multiple of 2^31. */
+static inline int32_t edgeq_requantize_once(int32_t x, int32_t multiplier, int32_t shift) {
+  if (shift >= 0) {
+    return edgeq_high_multiply((int32_t)((uint32_t)x << shift), multiplier);
+  }
+  return (((edgeq_high_multiply_floor(x, multiplier) >> (-shift - 1)) + 1) >> 1);
+}
+
+/* zero_point + edgeq_requantize_once(x, multiplier, -right) for 0 <= right <= 31 and |x| < 2^29, in fewer
+ * instructions; offset is 2 * zero_point + 1. */
+static inline int32_t edgeq_requantize_once_right(int32_t x, int32_t multiplier, int32_t right, int32_t offset) {
+  return ((edgeq_multiply_floor(x, multiplier) >> right) + offset) >> 1;
+}
+
 /* x limited to [low, high]. */
 static inline int32_t edgeq_clamp(int32_t x, int32_t low, int32_t high) {
   x = x < low ? low : x;

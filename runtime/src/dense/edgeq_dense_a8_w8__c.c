@@ -16,7 +16,7 @@ void edgeq_dense_a8_w8__c(const edgeq_dense_t *layer, const int8_t *input, int8_
       for (int32_t i = 0; i < layer->in_c; i++) {
         sum += input[i] * *weights++;
       }
-      const int32_t scaled = edgeq_requantize(sum, layer->multiplier[o], layer->shift[o]);
+      const int32_t scaled = edgeq_requantize_once(sum, layer->multiplier[o], layer->shift[o]);
       *output++ = edgeq_output(scaled, layer->output_zero_point, layer->clamp_min, layer->clamp_max);
     }
     input += layer->in_c;
