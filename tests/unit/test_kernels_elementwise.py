@@ -171,13 +171,14 @@ int main(void) {{
   for (;;) {{
     const size_t output_bytes = (size_t)number();
     const int32_t overwritten = number();
+    void *scratch = malloc((size_t)number());
     const int32_t count = number();
     int8_t *inputs[16] = {{0}};
     for (int32_t i = 0; i < count; i++) inputs[i] = (int8_t *)block(NULL);
     edgeq_{kernel.op}_t layer;
 {chr(10).join(reads)}
     void *output = overwritten < 0 ? malloc(output_bytes) : inputs[overwritten];
-    {kernel.name}(&layer, {arguments}, ({c_type} *)output, NULL);
+    {kernel.name}(&layer, {arguments}, ({c_type} *)output, scratch);
     if (fwrite(output, 1, output_bytes, stdout) != output_bytes) return 3;
   }}
 }}
@@ -211,12 +212,13 @@ def run(binary: Path, given: bytes) -> bytes:
     return done.stdout
 
 
-def message(node: Node, arrays: list[Array], overwritten: int) -> bytes:
+def message(kernel: Kernel, node: Node, arrays: list[Array], overwritten: int) -> bytes:
     def block(array: Array) -> bytes:
         data = np.ascontiguousarray(array).tobytes()
         return struct.pack("<i", len(data)) + data
 
-    parts = [struct.pack("<iii", node.output.type.bytes, overwritten, len(arrays)), *map(block, arrays)]
+    scratch = kernel.scratch_bytes(operator(node.op).facts(node))
+    parts = [struct.pack("<iiii", node.output.type.bytes, overwritten, scratch, len(arrays)), *map(block, arrays)]
     for value in node.params.values():
         parts.append(block(value) if isinstance(value, np.ndarray) else struct.pack("<i", value))
     return b"".join(parts)
@@ -251,7 +253,7 @@ def test_kernel_gives_the_reference_bits(kernel: Kernel, compiler: str, wide: in
             continue
         for overwritten in ways(kernel, node):
             arrays = random_arrays(node, rng, extreme=number % 3 == 0)
-            sent.append(message(node, arrays, overwritten))
+            sent.append(message(kernel, node, arrays, overwritten))
             expected.append((node, overwritten, integers(node, arrays)))
     assert len(sent) >= 20
     binary = program(kernel, compiler, wide, main_text(kernel, expected[0][0]), folder)
@@ -273,7 +275,7 @@ def test_every_pair_of_int8(op: str, folder: Path) -> None:
         inputs = [tensor(a.shape, (scales[0], -128)), tensor(a.shape, (scales[1], 127))]
         node = lowered(op, inputs, (scales[2], 3))
         binary = program(kernel, "gcc", 1, main_text(kernel, node), folder)
-        received = run(binary, message(node, [a, b], -1))
+        received = run(binary, message(kernel, node, [a, b], -1))
         assert np.array_equal(np.frombuffer(received, np.int8).reshape(a.shape), integers(node, [a, b]))
 
 
@@ -291,7 +293,7 @@ def test_average_of_every_count(count: int, folder: Path) -> None:
             x[0, :, 0, column] = np.diff(np.arange(count + 1) * wanted // count)
     node = lowered("avg_pool2d", [tensor(x.shape)], kernel=(count, 1))
     binary = program(kernel, "gcc", 1, main_text(kernel, node), folder)
-    received = run(binary, message(node, [x], -1))
+    received = run(binary, message(kernel, node, [x], -1))
     assert np.array_equal(np.frombuffer(received, np.int8), integers(node, [x]).ravel())
 
 

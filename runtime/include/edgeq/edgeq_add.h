@@ -4,7 +4,7 @@
  *
  * where scale_a and scale_b bring both operands to 2^-20 of twice the larger input scale, and requantize that to the
  * output. Arithmetic as TFLite publishes it for its quantized ADD; edgeq/ops/addition.py derives the form used here.
- * The output may overwrite an operand of the same size exactly. No scratch.
+ * The output may overwrite an operand of the same size exactly.
  */
 #ifndef EDGEQ_ADD_H
 #define EDGEQ_ADD_H
@@ -47,15 +47,18 @@ typedef struct {
   int32_t clamp_max;
 } edgeq_add_t;
 
-/* x * (high * 2^11 + low) * 2^(20 - 31 - shift) with double rounding, |x| <= 255: TFLite's first step, without the
- * 64-bit product. */
-static inline int32_t edgeq_add_scale(int32_t x, int32_t high, int32_t low, int32_t shift) {
-  const int32_t scaled = x * high + ((x * low + (1 << 10)) >> 11);
-  return (((scaled + (scaled >> 31)) >> (shift - 1)) + 1) >> 1;
+/* x * (high * 2^11 + low) * 2^(20 - 31 - shift) with double rounding, for |x| <= 255: TFLite's first step without the
+ * 64-bit product. half: 2^(shift - 1). The first rounding is half up, the second half away from zero; x stands in for
+ * the sign of what is rounded second, because where that is 0, the result is 0 either way. */
+static inline int32_t edgeq_add_scale(int32_t x, int32_t high, int32_t low, int32_t half, int32_t shift) {
+  return (x * high + half + ((x * low + (1 << 10)) >> 11) + (x >> 31)) >> shift;
 }
 
 /* Any shape. */
 void edgeq_add_a8__c(const edgeq_add_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
+
+/* Any shape; for tensors of many elements. scratch: 2048 bytes, aligned to 4. */
+void edgeq_add_a8_table__c(const edgeq_add_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
 
 #ifdef __cplusplus
 }

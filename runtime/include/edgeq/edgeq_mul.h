@@ -28,7 +28,8 @@ typedef struct {
   int32_t b_inner;
   int32_t a_zero_point; /* [-128, 127] */
   int32_t b_zero_point;
-  /* The product's factor: multiplier in [2^30, 2^31) or 0, shift in [-31, 30]; see edgeq_requantize.h. */
+  /* The product's factor: multiplier in [2^30, 2^31) or 0, shift in [-31, 12], so that a shifted product is under
+   * 2^29; see edgeq_requantize.h. */
   int32_t multiplier;
   int32_t shift;
   /* Added to the requantized product, which is then limited to [clamp_min, clamp_max]; all in [-128, 127]. */

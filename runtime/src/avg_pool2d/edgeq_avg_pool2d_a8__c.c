@@ -21,14 +21,16 @@ void edgeq_avg_pool2d_a8__c(const edgeq_avg_pool2d_t *layer, const int8_t *input
     for (int32_t x = 0, left = -layer->pad_left; x < layer->out_w; x++, left += layer->stride_w) {
       const int32_t column = left < 0 ? 0 : left;
       const int32_t column_end = left + layer->kernel_w > layer->in_w ? layer->in_w : left + layer->kernel_w;
-      const int32_t rows = row_end - row;
-      const int32_t columns = column_end - column;
-      const int32_t inside = rows * columns;
+      const int32_t width = column_end - column;
+      const int32_t inside = (row_end - row) * width;
+      /* Whole rows follow each other in memory and are summed as one. */
+      const int32_t rows = width == layer->in_w ? 1 : row_end - row;
+      const int32_t columns = width == layer->in_w ? inside : width;
       const int32_t count = layer->count_include_pad ? area : inside;
       const int32_t padding = (count - inside) * layer->input_zero_point;
       const uint32_t reciprocal = layer->reciprocals[count - layer->smallest_count];
       const int8_t *window = input + (row * layer->in_w + column) * channels;
-      const int32_t to_next_row = (layer->in_w - columns) * channels;
+      const int32_t to_next_row = (layer->in_w - width) * channels;
       for (int32_t c = 0; c < channels; c++) {
         const int8_t *tap = window++;
         int32_t sum = padding;

@@ -4,6 +4,8 @@
  */
 #include "edgeq/edgeq_max_pool2d.h"
 
+#include <string.h>
+
 #include "edgeq/edgeq_requantize.h"
 
 /* output[i] = max(output[i], input[i]) */
@@ -19,6 +21,7 @@ static void keep_larger(const int8_t *input, int8_t *output, int32_t count) {
 
 void edgeq_max_pool2d_a8__c(const edgeq_max_pool2d_t *layer, const int8_t *input, int8_t *output, void *scratch) {
   const int32_t channels = layer->in_c;
+  const int clamps = layer->clamp_min > INT8_MIN || layer->clamp_max < INT8_MAX;
   (void)scratch;
   for (int32_t y = 0, top = -layer->pad_top; y < layer->out_h; y++, top += layer->stride_h) {
     const int32_t row_begin = top < 0 ? 0 : top;
@@ -26,19 +29,19 @@ void edgeq_max_pool2d_a8__c(const edgeq_max_pool2d_t *layer, const int8_t *input
     for (int32_t x = 0, left = -layer->pad_left; x < layer->out_w; x++, left += layer->stride_w) {
       const int32_t column_begin = left < 0 ? 0 : left;
       const int32_t column_end = left + layer->kernel_w > layer->in_w ? layer->in_w : left + layer->kernel_w;
-      for (int32_t c = 0; c < channels; c++) {
-        output[c] = (int8_t)layer->clamp_min;
-      }
+      memcpy(output, input + (row_begin * layer->in_w + column_begin) * channels, (size_t)channels);
       for (int32_t row = row_begin; row < row_end; row++) {
         const int8_t *taps = input + (row * layer->in_w + column_begin) * channels;
         for (int32_t column = column_begin; column < column_end; column++) {
-          keep_larger(taps, output, channels);
+          if (row > row_begin || column > column_begin) {
+            keep_larger(taps, output, channels);
+          }
           taps += channels;
         }
       }
-      if (layer->clamp_max < INT8_MAX) {
+      if (clamps) {
         for (int32_t c = 0; c < channels; c++) {
-          output[c] = (int8_t)edgeq_clamp(output[c], INT8_MIN, layer->clamp_max);
+          output[c] = (int8_t)edgeq_clamp(output[c], layer->clamp_min, layer->clamp_max);
         }
       }
       output += channels;
