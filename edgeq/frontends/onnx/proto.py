@@ -11,7 +11,7 @@ from edgeq.errors import ModelFileError, UnsupportedError
 from onnx import ModelProto
 
 OLDEST_OPSET = 7
-MAX_NODES = 20_000
+MAX_NODES = 4_000
 HINT = "the file may be truncated or damaged; export it again"
 
 

@@ -1,0 +1,65 @@
+"""All simplifying passes, repeated until none of them finds anything; the graph is checked after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgeq.errors import InternalError
+from edgeq.ir.graph import Graph
+from edgeq.ir.verify import verify_structure
+from edgeq.passes.eliminate_transposes import eliminate_transposes
+from edgeq.passes.fold_affine import fold_affine
+from edgeq.passes.fold_batch_norm import expand_batch_norm, fold_batch_norm
+from edgeq.passes.fold_constants import fold_constants
+from edgeq.passes.fuse_activations import fuse_activations
+from edgeq.passes.fuse_pad import fuse_pad
+from edgeq.passes.merge_duplicates import merge_duplicates
+from edgeq.passes.merge_reshapes import merge_reshapes
+from edgeq.passes.recompose_activations import recompose_activations
+from edgeq.passes.remove_identity import remove_identity
+from edgeq.passes.sink_reshapes import sink_reshapes
+from edgeq.passes.tidy_origin import tidy_origin
+from edgeq.passes.use_depthwise import use_depthwise
+
+Pass = Callable[[Graph], bool]
+
+ROUND: tuple[Pass, ...] = (
+    fold_constants,
+    remove_identity,
+    merge_duplicates,
+    eliminate_transposes,
+    merge_reshapes,
+    sink_reshapes,
+    recompose_activations,
+    use_depthwise,
+    fold_batch_norm,
+    fold_affine,
+    fuse_pad,
+    fuse_activations,
+)
+"""The order within one round: layout first, as it brings together what the others fold."""
+
+MAX_ROUNDS = 100
+
+
+def simplify(graph: Graph) -> None:
+    """In place. Computes the same reals (quantized graphs: the same integers) with fewer nodes."""
+    while True:
+        _settle(graph)
+        if not expand_batch_norm(graph):
+            break
+        verify_structure(graph, "expand_batch_norm")
+    tidy_origin(graph)
+    verify_structure(graph, "tidy_origin")
+
+
+def _settle(graph: Graph) -> None:
+    for _ in range(MAX_ROUNDS):
+        changed = graph.remove_dead() > 0
+        for step in ROUND:
+            if step(graph):
+                changed = True
+                verify_structure(graph, step.__name__)
+        if not changed:
+            return
+    raise InternalError(f"the passes undo each other: {MAX_ROUNDS} rounds did not settle graph {graph.name!r}")

@@ -1,0 +1,25 @@
+"""Gives values the names of the tensors they stand for, and forgets tensors that are gone."""
+
+from __future__ import annotations
+
+from edgeq.ir.graph import Graph
+
+
+def tidy_origin(graph: Graph) -> None:
+    """Keeps `meta["origin"]` to what the graph still holds; a turned value takes over its tensor's free name."""
+    origin = graph.meta.get("origin")
+    if origin is None:
+        return
+    taken = {v.name: v for v in graph.values()}
+    kept: dict[str, object] = {}
+    for value in graph.values():
+        found = origin.get(value.name)
+        if found is None or value.is_constant:
+            continue
+        tensor = found[0] if isinstance(found, list) else None  # TFLite's are numbers
+        if tensor is not None and tensor not in taken:
+            del taken[value.name]
+            value.name = tensor
+            taken[tensor] = value
+        kept[value.name] = found
+    graph.meta["origin"] = kept
