@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgeq.errors import EdgeqError, ModelFileError, UnsupportedError
+from edgeq.errors import EdgeqError, ModelDataError, UnsupportedError
 from edgeq.frontends.detect import load_model
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ops.registry import operator
@@ -42,16 +42,17 @@ class Tensor:
 
 @dataclass
 class Inspection:
-    """What `inspect_model` found. layers: as imported. converted_ops: how many of each operator the C would run.
+    """What `inspect_model` found.
 
+    layers: as imported, without the changes of layout that vanish. converted_ops: how many of each operator the C runs.
     problems: everything that cannot be converted, by node name; empty when `convertible`. notes: what conversion needs.
     """
 
     file: str
-    sha256: str
-    format: str | None
-    quantized: bool | None
-    convertible: bool
+    sha256: str = ""
+    format: str | None = None
+    quantized: bool | None = None
+    convertible: bool = False
     inputs: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
@@ -69,29 +70,19 @@ class Inspection:
 def inspect_model(path: str | Path, dimensions: Mapping[str, int] | None = None) -> Inspection:
     """Reads a model and tries every step of its conversion that needs neither board nor samples.
 
-    What cannot be converted is in the result; only unreadable files raise (ModelFileError, ModelDataError).
+    What cannot be converted is in the result; only unreadable files raise (ModelFileError).
     """
     file = Path(path)
-    found = Inspection(file.name, _sha256(file), None, None, convertible=False)
+    found = Inspection(file.name)
     try:
         graph = load_model(file, dimensions=dimensions)
-    except UnsupportedError as error:
-        _note(found, error)
-        return found
-    _describe(found, graph)
-    try:
+        _describe(found, graph)
         _try_conversion(found, graph)
-    except UnsupportedError as error:
+    except (UnsupportedError, ModelDataError) as error:
         _note(found, error)
+    found.sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     found.convertible = not found.problems
     return found
-
-
-def _sha256(file: Path) -> str:
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelFileError(f"cannot be read: {error.strerror}", where=str(file)) from None
 
 
 def _note(found: Inspection, error: EdgeqError) -> None:
@@ -134,6 +125,8 @@ def _layer(node: Node) -> Layer:
 def _try_conversion(found: Inspection, graph: Graph) -> None:
     prepare(graph)
     found.quantized = is_quantized(graph)
+    left = {node.name for node in graph.nodes}
+    found.layers = [layer for layer in found.layers if layer.op != "transpose" or layer.name in left]
     for node in graph.nodes:
         found.converted_ops[node.op] = found.converted_ops.get(node.op, 0) + 1
     found.converted_ops = dict(sorted(found.converted_ops.items()))

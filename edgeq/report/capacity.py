@@ -77,4 +77,3 @@ def check_capacity(board: Board, manifest: Mapping[str, Any], sizes: Mapping[str
     ram = int(manifest["arena_bytes"]) + stack
     if not fits(board, flash, ram):
         raise capacity_error(board, flash, ram, memory_consumers(manifest, {**sizes, "stack_bytes": stack}))
-

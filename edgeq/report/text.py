@@ -51,6 +51,20 @@ def render_report(manifest: Manifest, sizes: Mapping[str, Any] | None = None) ->
     return "\n".join(lines) + "\n"
 
 
+def render_summary(manifest: Manifest, folder: str) -> str:
+    """What `edgeq convert` says when it is done."""
+    macs = sum(step["macs"] for step in manifest["steps"])
+    real = _float_bytes(manifest)
+    weights = f"{number(manifest['weights_bytes'])} bytes, {percent(manifest['weights_bytes'], real)} of float"
+    pairs = [
+        ("model", f"{manifest['source']['file']}, {count(len(manifest['steps']), 'layer')}, {number(macs)} MACs"),
+        ("weights", weights),
+        ("arena", f"{number(manifest['arena_bytes'])} bytes"),
+        ("report", f"{folder}/{manifest['name']}_report.txt"),
+    ]
+    return "\n".join([f"{manifest['name']} for {manifest['board']}: {folder}", *facts(pairs)]) + "\n"
+
+
 def weight_format(step: Step) -> str:
     """`a8 w8`: bits of the activations and format of the weights, from the kernel's name."""
     found = _FORMAT.search(step["kernel"] or "")
@@ -238,13 +252,13 @@ def _kernels(steps: Sequence[Step]) -> list[str]:
     indent = 2 + digits + 2
     for step in steps:
         lines += _full_name(f"  {step['index']:>{digits}}  ", step["name"])
-        lines.append(" " * indent + str(step["kernel"]))
+        bound = step.get("accumulator_bound")
+        bounded = "" if bound is None else f", accumulator at most {number(bound)}"
+        lines.append(" " * indent + str(step["kernel"]) + bounded)
         why = str(step["reason"])
         if step.get("runner_up") and step["runner_up"] not in why:
             why += f"; runner-up {step['runner_up']}"
         lines += paragraph(why, indent=indent + 2)
-        if step.get("accumulator_bound") is not None:
-            lines += paragraph(f"accumulator at most {number(step['accumulator_bound'])}", indent=indent + 2)
     return lines
 
 

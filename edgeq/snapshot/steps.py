@@ -89,9 +89,7 @@ def take(
     return path
 
 
-def check(
-    result: Converted, file: str | Path | None = None, *, strict: bool = False, compiler: str = "auto"
-) -> Check:
+def check(result: Converted, file: str | Path | None = None, *, strict: bool = False, compiler: str = "auto") -> Check:
     """Builds again, runs the snapshot's samples again and compares. strict: another compiler is a violation."""
     path = Path(file) if file is not None else default_file(result)
     was = read_snapshot(path)

@@ -140,9 +140,7 @@ def test_every_flipped_byte_is_an_error_or_data(tmp_path: Path) -> None:
 def test_a_header_that_promises_more_than_the_file_holds(tmp_path: Path) -> None:
     path = tmp_path / "s.npz"
     with zipfile.ZipFile(path, "w") as archive, archive.open("inputs.npy", "w") as stream:
-        np.lib.format.write_array_header_1_0(
-            stream, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 6)}
-        )
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 6)})
         stream.write(b"\0" * 24)
     with pytest.raises(CalibrationError, match="shorter or longer"):
         load_samples(path, [FLAT])
