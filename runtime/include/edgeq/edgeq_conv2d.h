@@ -45,6 +45,20 @@ typedef struct {
 /* Any shape; the smallest code. weights: as written above. */
 void edgeq_conv2d_a8_w8__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* The faster ones: every shift at least one bit to the right, |accumulators| < 2^29. */
+
+/* Groups == 1; 2 channels x 4 pixels at a time. weights: [out_c / 2][tap][2], taps in the order ky, kx, c filled up to
+ * a multiple of 4, both with zeros. scratch: 4 bytes per tap (filled up), none up to 64 taps. */
+void edgeq_conv2d_a8_w8_2x4__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* Groups == 1, weights >= -127; 8 channels x 2 pixels at a time. weights: [out_c / 8][tap / 2][8][2], filled up with
+ * zeros. scratch: as above. */
+void edgeq_conv2d_a8_w8_8x2__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* Groups == 1; 2 channels x 2 pixels at a time. weights: [out_c / 2][tap][2] of (uint8_t)(weight + 128), taps filled up
+ * to a multiple of 4 with 0. bias: + 16384 * taps - 128 * sum of (weight + 128). scratch: as above. */
+void edgeq_conv2d_a8_w8_2x2__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

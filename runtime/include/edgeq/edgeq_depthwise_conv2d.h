@@ -43,6 +43,13 @@ typedef struct {
 void edgeq_depthwise_conv2d_a8_w8__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                      void *scratch);
 
+/* The faster ones: every shift at least one bit to the right, |accumulators| < 2^29. */
+
+/* depth_multiplier == 1; 4 channels at a time. weights: [out_c / 4][tap][4], filled up with zeros. Reads up to 3 bytes
+ * past the input when in_c is no multiple of 4. */
+void edgeq_depthwise_conv2d_a8_w8_4x1__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                         void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,30 @@
+/* Two hints that keep compilers from undoing hand-made inner loops. Neither changes what the C means; other compilers
+ * take the plain code beside them. */
+#ifndef EDGEQ_COMPILER_H
+#define EDGEQ_COMPILER_H
+
+#if defined(__GNUC__)
+
+/* A function that keeps the registers to itself. */
+#define EDGEQ_NOINLINE __attribute__((noinline))
+
+/* Computes `variable` here and now, in a register: sums are not regrouped, and the scheduler does not pull the loads
+ * of later steps forward until registers run out. The second form keeps `other` alive as well, so that `variable +=
+ * other` is computed in the register of `variable`. Thumb-1 computes in its low registers only. */
+#if defined(__thumb__) && !defined(__thumb2__)
+#define EDGEQ_FENCE(variable) __asm__ volatile("" : "+l"(variable))
+#define EDGEQ_FENCE_2(variable, other) __asm__ volatile("" : "+l"(variable), "+l"(other))
+#else
+#define EDGEQ_FENCE(variable) __asm__ volatile("" : "+r"(variable))
+#define EDGEQ_FENCE_2(variable, other) __asm__ volatile("" : "+r"(variable), "+r"(other))
+#endif
+
+#else
+
+#define EDGEQ_NOINLINE
+#define EDGEQ_FENCE(variable) ((void)(variable))
+#define EDGEQ_FENCE_2(variable, other) ((void)(variable), (void)(other))
+
+#endif
+
+#endif

@@ -1,0 +1,68 @@
+/* Convolution by blocks of 2 channels x 4 pixels, for cores with multiply-accumulate and 13 free registers.
+ *
+ * The windows of 4 pixels are gathered byte by byte, interleaved, so that one pointer reads all; weights are packed
+ * [o / 2][tap][2], taps filled up to a multiple of 4 with zeros. Per tap: 6 loads, 8 multiply-accumulates.
+ */
+#define EDGEQ_PATCH_TYPE int8_t
+#define EDGEQ_PATCH_PIXELS 4
+#define EDGEQ_PATCH_OFFSET 0
+#define EDGEQ_PATCH_STEP 4
+#include "edgeq/edgeq_compiler.h"
+#include "patches.h"
+
+/* One tap: two weights at w[2 i], four pixels at x[4 i]. */
+#define TAP(i)                                          \
+  do {                                                  \
+    const int32_t w0 = w[2 * (i)], w1 = w[2 * (i) + 1]; \
+    int32_t v = x[4 * (i)];                             \
+    s0 += w0 * v;                                       \
+    s4 += w1 * v;                                       \
+    v = x[4 * (i) + 1];                                 \
+    s1 += w0 * v;                                       \
+    s5 += w1 * v;                                       \
+    v = x[4 * (i) + 2];                                 \
+    s2 += w0 * v;                                       \
+    s6 += w1 * v;                                       \
+    v = x[4 * (i) + 3];                                 \
+    s3 += w0 * v;                                       \
+    s7 += w1 * v;                                       \
+  } while (0)
+
+/* sums[4 c + p]: channel c, pixel p. */
+static const int8_t *sum_block(const int8_t *w, const int8_t *x, const int8_t *end, int32_t sums[8]) {
+  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+  do {
+    TAP(0);
+    TAP(1);
+    TAP(2);
+    TAP(3);
+    w += 8;
+    x += 16;
+  } while (x != end);
+  sums[0] = s0;
+  sums[1] = s1;
+  sums[2] = s2;
+  sums[3] = s3;
+  sums[4] = s4;
+  sums[5] = s5;
+  sums[6] = s6;
+  sums[7] = s7;
+  return w;
+}
+
+static void block(const edgeq_conv2d_t *layer, const uint32_t *buffer, const int32_t *totals, int32_t count,
+                  int8_t *output) {
+  const int32_t taps = (layer->kernel_h * layer->kernel_w * layer->in_c + 3) & ~3;
+  const int8_t *weights = layer->weights;
+  const int32_t channels = layer->out_c;
+  (void)totals;
+  for (int32_t o = 0; o < channels; o += 2) {
+    int32_t sums[8];
+    weights = sum_block(weights, (const int8_t *)buffer, (const int8_t *)(buffer + taps), sums);
+    edgeq_patch_store(layer, sums, o, 2, count, output);
+  }
+}
+
+void edgeq_conv2d_a8_w8_2x4__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch) {
+  edgeq_for_each_block(layer, input, output, scratch, block);
+}

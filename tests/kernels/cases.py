@@ -1,0 +1,91 @@
+"""Layers to try kernels on: lowered nodes with random weights, and the slow integer truth for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgeq.ir.graph import Node, Value
+from edgeq.ir.types import Array, DType, Quantization, TensorType
+from edgeq.kernels.layouts import LAYOUTS
+from edgeq.kernels.registry import Kernel
+from edgeq.ops import operator
+from edgeq.ops.build import make_node
+
+
+@dataclass
+class Case:
+    """A lowered node and an input for it."""
+
+    node: Node
+    x: Array
+
+    @property
+    def facts(self) -> dict[str, int]:
+        return operator(self.node.op).facts(self.node)
+
+    def expected(self) -> Array:
+        """The operator's own integer reference."""
+        weights = [v.data if v is not None else None for v in self.node.inputs[1:]]
+        return operator(self.node.op).compute_integer(self.node, [self.x, *weights])[0]
+
+    def params(self, kernel: Kernel) -> dict[str, Any]:
+        """The fields of the kernel's descriptor."""
+        return {**self.node.params, **LAYOUTS[kernel.layout](self.node)}
+
+
+def make_case(
+    op: str,
+    input_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    seed: int = 0,
+    *,
+    input_zero_point: int = -3,
+    output_zero_point: int = 5,
+    shifts: tuple[int, int] = (-9, -6),
+    clamp: tuple[int, int] = (-128, 127),
+    extreme: int = 0,
+    **attrs: Any,
+) -> Case:
+    """A layer with random int8 weights; factors are drawn per channel with exponents in `shifts`.
+
+    extreme: 1 or 2: weights and inputs at the ends of their ranges (2: no weight of -128), multipliers at theirs, some
+    channels with factor 0.
+    """
+    rng = np.random.default_rng(seed)
+    row = operator(op)
+    channels = weight_shape[row.weight_axis]
+    ends = np.array([-128, -127, 127, 126, 1])
+
+    def draw(shape: tuple[int, ...], low: int) -> Array:
+        if extreme:
+            return np.asarray(np.maximum(rng.choice(ends, shape), low).astype(np.int8))
+        return np.asarray(rng.integers(low, 128, shape).astype(np.int8))
+
+    def value(name: str, data: Array, dtype: DType, quantization: Quantization) -> Value:
+        return Value(name, TensorType(tuple(data.shape), dtype, quantization), data)
+
+    x = draw(input_shape, -128)
+    w_scale = Quantization(tuple([2.0**-8] * channels), tuple([0] * channels), row.weight_axis)
+    weights = value("w", draw(weight_shape, -128 if extreme == 1 else -127), DType.INT8, w_scale)
+    bias = value("b", rng.integers(-5000, 5000, channels).astype(np.int32), DType.INT32, w_scale)
+    data = Value("x", TensorType(input_shape, DType.INT8, Quantization.per_tensor(2.0**-4, input_zero_point)))
+    output_quantization = Quantization.per_tensor(1.0, output_zero_point)
+    node = make_node(
+        op, op, [data, weights, bias], attrs, output_names=["y"], dtype=DType.INT8, quantizations=[output_quantization]
+    )
+    node.params = row.lower(node)
+    multiplier = rng.integers(2**30, 2**31, channels)
+    shift = rng.integers(shifts[0], shifts[1] + 1, channels)
+    if extreme:
+        multiplier = rng.choice([2**30, 2**31 - 1, 2**30 + 1, 0], channels)
+        shift = np.where(multiplier == 0, 0, shift)
+    node.params |= {
+        "multiplier": multiplier.astype(np.int32),
+        "shift": shift.astype(np.int8),
+        "clamp_min": clamp[0],
+        "clamp_max": clamp[1],
+    }
+    return Case(node, x)

@@ -1,0 +1,195 @@
+"""Runs one kernel on an emulated core and counts its instructions, without a model around it.
+
+Counts are executed instructions, condition-failed ones included (the convention of the whole project).
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from elftools.elf.elffile import ELFFile
+from unicorn import (
+    UC_ARCH_ARM,
+    UC_ARCH_RISCV,
+    UC_HOOK_BLOCK,
+    UC_MODE_RISCV32,
+    UC_MODE_THUMB,
+    Uc,
+    arm_const,
+    riscv_const,
+)
+
+from edgeq import resources
+from edgeq.boards import Board, load_board
+from edgeq.ir.types import Array
+from edgeq.kernels.registry import Kernel
+from edgeq.toolchain.compilers import COMPILE_FLAGS, find_compiler
+from tests.kernels.cases import Case
+from tests.kernels.host_runner import fields
+
+_CODE, _DATA, _STACK_TOP, _STOP = 0x10000, 0x20000000, 0x30010000, 0x40000
+_DATA_BYTES = 4 << 20
+_LINK = (
+    "SECTIONS { . = 0x10000; .text : { *(.text .text.*) } .rodata : { *(.rodata .rodata.* .srodata .srodata.*) }"
+    " .data : { *(.data .data.*) } .bss : { *(.bss .bss.*) } /DISCARD/ : { *(.ARM.*) *(.comment) } }"
+)
+_ARGUMENTS = {
+    "arm": [arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R1, arm_const.UC_ARM_REG_R2, arm_const.UC_ARM_REG_R3],
+    "riscv": [riscv_const.UC_RISCV_REG_A0 + i for i in range(4)],
+}
+
+
+@dataclass
+class Result:
+    """What a run gave. stack_bytes is the depth below the caller."""
+
+    output: Array
+    instructions: int
+    stack_bytes: int
+
+
+@dataclass
+class Machine:
+    """A core, a compiler ("gcc", "zig") and an optimization setting."""
+
+    board: Board
+    compiler: str
+    optimize: str
+    folder: Path
+    flags: tuple[str, ...] = ()
+    _programs: dict[str, tuple[dict[str, int], bytes]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(board: str, compiler: str, folder: Path, optimize: str = "balanced", flags: tuple[str, ...] = ()) -> Machine:
+        return Machine(load_board(board), compiler, optimize, folder, flags)
+
+    @cached_property
+    def _is_arm(self) -> bool:
+        return self.board.arch == "arm"
+
+    def _build(self, kernel: Kernel) -> tuple[dict[str, int], bytes]:
+        if kernel.name not in self._programs:
+            tool = find_compiler(self.board, self.compiler)
+            runtime = resources.runtime_dir()
+            stem = self.folder / f"{kernel.name}-{self.board.name}-{self.compiler}-{self.optimize}"
+            script = self.folder / "kernel.ld"
+            script.write_text(_LINK)
+            shim = runtime / "port" / "shim"
+            objects = []
+            for source in (runtime / kernel.source, shim / "mem.c"):
+                target = Path(f"{stem}-{source.stem}.o")
+                command = [*tool.command, *COMPILE_FLAGS, tool.optimize(self.optimize), *tool.target_flags(self.board)]
+                command += [*self.flags, "-I", str(runtime / "include"), "-I", str(shim)]
+                _call([*command, "-c", str(source), "-o", str(target)])
+                objects.append(str(target))
+            elf = f"{stem}.elf"
+            link = [*tool.command, *tool.link_flags(self.board), f"-Wl,-T,{script}", f"-Wl,-e,{kernel.name}"]
+            _call([*link, "-Wl,--gc-sections", *objects, *tool.libraries(self.board), "-o", elf])
+            self._programs[kernel.name] = _read(Path(elf))
+        return self._programs[kernel.name]
+
+    def code_bytes(self, kernel: Kernel) -> int:
+        """Bytes of the linked program: the kernel and what it calls."""
+        return len(self._build(kernel)[1])
+
+    def _core(self) -> Uc:
+        if not self._is_arm:
+            return Uc(UC_ARCH_RISCV, UC_MODE_RISCV32)
+        core = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
+        models = {"cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0, "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3}
+        core.ctl_set_cpu_model(models.get(self.board.cpu.replace("plus", ""), arm_const.UC_CPU_ARM_CORTEX_M7))
+        return core
+
+    def run(self, kernel: Kernel, case: Case) -> Result:
+        """Runs the kernel once on the case's input."""
+        symbols, code = self._build(kernel)
+        core = self._core()
+        core.mem_map(_CODE, 0x20000)
+        core.mem_map(_STOP, 0x1000)
+        core.mem_map(_DATA, _DATA_BYTES)
+        core.mem_map(_STACK_TOP - 0x10000, 0x10000)
+        core.mem_write(_CODE, code)
+        core.mem_write(_STACK_TOP - 0x10000, b"\xa5" * 0x10000)
+        next_free = _DATA
+
+        def place(data: bytes) -> int:
+            nonlocal next_free
+            address = next_free
+            core.mem_write(address, data)
+            next_free = (address + len(data) + 31) & ~15
+            return address
+
+        params = case.params(kernel)
+        words: list[int] = []
+        for c_type, name in fields(kernel):
+            is_table = c_type.endswith("*")
+            words.append(place(np.ascontiguousarray(params[name]).tobytes()) if is_table else int(params[name]))
+        layer = place(struct.pack(f"<{len(words)}I", *(w & 0xFFFFFFFF for w in words)))
+        given = place(np.ascontiguousarray(case.x).tobytes() + bytes(kernel.over_read))
+        expected = case.node.output.type
+        output = place(b"\x5a" * expected.bytes)
+        scratch_bytes = kernel.scratch_bytes(case.facts)
+        scratch = place(b"\x5a" * scratch_bytes) if scratch_bytes else 0
+        for register, argument in zip(_ARGUMENTS[self.board.arch], (layer, given, output, scratch), strict=True):
+            core.reg_write(register, argument)
+        if self._is_arm:
+            core.reg_write(arm_const.UC_ARM_REG_SP, _STACK_TOP)
+            core.reg_write(arm_const.UC_ARM_REG_LR, _STOP | 1)
+        else:
+            core.reg_write(riscv_const.UC_RISCV_REG_SP, _STACK_TOP)
+            core.reg_write(riscv_const.UC_RISCV_REG_RA, _STOP)
+        counter = _BlockCounter(self._is_arm)
+        core.hook_add(UC_HOOK_BLOCK, counter.block)
+        core.emu_start(symbols[kernel.name] | int(self._is_arm), _STOP)
+        raw = bytes(core.mem_read(output, expected.bytes))
+        stack = bytes(core.mem_read(_STACK_TOP - 0x10000, 0x10000))
+        depth = len(stack.lstrip(b"\xa5"))
+        return Result(np.frombuffer(raw, np.int8).reshape(expected.shape), counter.total(core), depth)
+
+
+class _BlockCounter:
+    """Counts executions per block; instructions per block are counted once, at the end, from the bytes."""
+
+    def __init__(self, thumb: bool) -> None:
+        self.thumb = thumb
+        self.runs: dict[tuple[int, int], int] = {}
+
+    def block(self, _core: Any, address: int, size: int, _data: Any) -> None:
+        self.runs[address, size] = self.runs.get((address, size), 0) + 1
+
+    def total(self, core: Uc) -> int:
+        return sum(times * self._length(bytes(core.mem_read(a, n))) for (a, n), times in self.runs.items())
+
+    def _length(self, code: bytes) -> int:
+        count = offset = 0
+        while offset < len(code):
+            half = code[offset] | code[offset + 1] << 8
+            wide = half >> 11 in (0b11101, 0b11110, 0b11111) if self.thumb else half & 3 == 3
+            offset += 4 if wide else 2
+            count += 1
+        return count
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:4000]
+
+
+def _read(path: Path) -> tuple[dict[str, int], bytes]:
+    elf = ELFFile(BytesIO(path.read_bytes()))
+    table = elf.get_section_by_name(".symtab")
+    functions = {s.name: s["st_value"] & ~1 for s in table.iter_symbols() if s["st_info"]["type"] == "STT_FUNC"}
+    image = bytearray()
+    for section in elf.iter_sections():
+        if section["sh_flags"] & 2 and section["sh_size"] and section["sh_type"] != "SHT_NOBITS":
+            end = section["sh_addr"] + section["sh_size"] - _CODE
+            image.extend(bytes(max(0, end - len(image))))
+            image[section["sh_addr"] - _CODE : end] = section.data()
+    return functions, bytes(image)
