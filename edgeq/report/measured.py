@@ -107,7 +107,7 @@ def render_verification(found: Mapping[str, Any]) -> str:
     if found["reference"]:
         lines += _reference(found["reference"])
     if found["accuracy"]:
-        lines.append("top-1 accuracy")
+        lines += ["", "top-1 accuracy"] if found["reference"] else ["top-1 accuracy"]
         lines += facts([(name, f"{100 * share:.2f} %") for name, share in found["accuracy"].items()])
     return "\n".join(lines) + "\n"
 

@@ -44,7 +44,7 @@ class Converted(Protocol):
 
 def default_file(result: Converted) -> Path:
     """`<folder>.snapshot.toml` beside the folder: a new conversion replaces the folder and all that is in it."""
-    folder = result.dir.resolve()
+    folder = result.dir if result.dir.name not in ("", "..") else result.dir.resolve()
     return folder.parent / f"{folder.name}.snapshot.toml"
 
 
