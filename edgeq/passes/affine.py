@@ -15,7 +15,7 @@ ACCUMULATING = ("conv2d", "depthwise_conv2d", "dense")
 def foldable_producer(uses: Uses, value: Value) -> Node | None:
     """The real, unclamped convolution or dense layer that makes `value` for one reader only."""
     node = uses.private_producer(value, *ACCUMULATING)
-    if node is None or not is_real(*node.inputs, *node.outputs):
+    if node is None or not is_real(node.input(0), node.output):
         return None
     if node.attrs["clamp_min"] is not None or node.attrs["clamp_max"] is not None:
         return None
@@ -33,6 +33,11 @@ def channel_vector(value: Value, channels: int) -> Array | None:
     return None
 
 
+def takes_scale(node: Node, scale: Array) -> bool:
+    """Quantized weights keep their integers: such a layer takes up offsets only."""
+    return is_real(node.input(1)) or bool((scale == 1).all())
+
+
 def scale_outputs(graph: Graph, node: Node, scale: Array, offset: Array) -> None:
     """node(x) becomes node(x) * scale + offset, one entry per output channel."""
     weights, bias = node.input(1), node.optional(2)
@@ -40,12 +45,18 @@ def scale_outputs(graph: Graph, node: Node, scale: Array, offset: Array) -> None
     shape = [1] * len(weights.shape)
     shape[axis] = -1
     channels = weights.shape[axis]
-    old = np.zeros(channels) if bias is None else bias.constant.astype(np.float64)
+    old = np.zeros(channels) if bias is None else real_data(bias)
     base = node.name
     if not (scale == 1).all():
         scaled = weights.constant.astype(np.float64) * scale.reshape(shape)
         node.inputs[1] = new_constant(graph, f"{base}.weights", scaled)
     node.inputs[2:] = [new_constant(graph, f"{base}.bias", old * scale + offset)]
+
+
+def real_data(value: Value) -> Array:
+    """What a constant stands for, as float64."""
+    quantization = value.type.quantization
+    return value.constant.astype(np.float64) if quantization is None else quantization.dequantize(value.constant)
 
 
 def scale_inputs(graph: Graph, node: Node, scale: Array, offset: Array) -> bool:

@@ -6,7 +6,14 @@ import numpy as np
 
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ir.types import Array
-from edgeq.passes.affine import ACCUMULATING, channel_vector, foldable_producer, scale_inputs, scale_outputs
+from edgeq.passes.affine import (
+    ACCUMULATING,
+    channel_vector,
+    foldable_producer,
+    scale_inputs,
+    scale_outputs,
+    takes_scale,
+)
 from edgeq.passes.rewrite import Uses, bypass, is_real, take_over
 
 
@@ -26,7 +33,7 @@ def _step(graph: Graph) -> bool:
             continue
         x, scale, offset = found
         producer = foldable_producer(uses, x)
-        if producer is not None:
+        if producer is not None and takes_scale(producer, scale):
             scale_outputs(graph, producer, scale, offset)
             producer.attrs = {**producer.attrs, **{k: node.attrs[k] for k in ("clamp_min", "clamp_max")}}
             take_over(graph, producer, node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeq.ir.graph import Graph, Node
-from edgeq.passes.affine import ACCUMULATING, foldable_producer, scale_inputs, scale_outputs
+from edgeq.passes.affine import ACCUMULATING, foldable_producer, scale_inputs, scale_outputs, takes_scale
 from edgeq.passes.rewrite import Uses, bypass, insert_before, new_constant, new_node, take_over
 
 
@@ -24,7 +24,7 @@ def _step(graph: Graph) -> bool:
             continue
         scale, offset = (node.input(i).constant.astype(np.float64) for i in (1, 2))
         producer = foldable_producer(uses, node.input(0))
-        if producer is not None:
+        if producer is not None and takes_scale(producer, scale):
             scale_outputs(graph, producer, scale, offset)
             take_over(graph, producer, node)
             return True

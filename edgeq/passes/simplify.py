@@ -7,6 +7,7 @@ from collections.abc import Callable
 from edgeq.errors import InternalError
 from edgeq.ir.graph import Graph
 from edgeq.ir.verify import verify_structure
+from edgeq.passes.absorb_quantization import absorb_quantization
 from edgeq.passes.eliminate_transposes import eliminate_transposes
 from edgeq.passes.fold_affine import fold_affine
 from edgeq.passes.fold_batch_norm import expand_batch_norm, fold_batch_norm
@@ -36,6 +37,7 @@ ROUND: tuple[Pass, ...] = (
     fold_affine,
     fuse_pad,
     fuse_activations,
+    absorb_quantization,
 )
 """The order within one round: layout first, as it brings together what the others fold."""
 

@@ -23,7 +23,8 @@ def is_elementwise(node: Node) -> bool:
 def _step(graph: Graph) -> bool:
     uses = Uses(graph)
     for node in graph.nodes:
-        if is_elementwise(node) and _private_reshape(uses, node.input(0)):
+        # A dequantization goes the other way: `absorb_quantization` moves it behind reshapes.
+        if is_elementwise(node) and node.op != "dequantize" and _private_reshape(uses, node.input(0)):
             _swap(graph, node, [node.input(0)], {})
             return True
         if node.op == "batch_norm":

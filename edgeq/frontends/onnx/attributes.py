@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from onnx import AttributeProto, NodeProto
+
 from edgeq.errors import UnsupportedError
 from edgeq.frontends.onnx.tensors import tensor_array
 from edgeq.ir.types import Array
-from onnx import AttributeProto, NodeProto
 
 
 class Attributes:

@@ -15,7 +15,7 @@ from edgeq.ir.types import Array, Quantization
 HINT = "products of two computed tensors (attention) are not supported"
 
 
-def _rows_of_outputs(weights: Constant, transposed: bool) -> tuple[Array, Quantization | None]:
+def rows_of_outputs(weights: Constant, transposed: bool) -> tuple[Array, Quantization | None]:
     """Weights as [outputs, inputs]; `transposed`: they lie so already."""
     quantization = weights.quantization
     if transposed:
@@ -40,7 +40,7 @@ def matmul(node: NodeImport) -> None:
     if isinstance(left, Constant):
         raise UnsupportedError("its first operand is constant; weights must be the second", hint=HINT)
     x = node.real(0)
-    array, quantization = _rows_of_outputs(_matrix(node, 1), False)
+    array, quantization = rows_of_outputs(_matrix(node, 1), False)
     node.bind(0, node.emit("dense", [x, node.own("weights", array, quantization)], like=x.type))
 
 
@@ -52,7 +52,7 @@ def gemm(node: NodeImport) -> None:
         raise UnsupportedError(f"its input has {len(x.shape)} axes, not 2")
     if node.attrs.integer("transA", 0):
         x = node.transpose(x, (1, 0))
-    array, quantization = _rows_of_outputs(weights, bool(node.attrs.integer("transB", 0)))
+    array, quantization = rows_of_outputs(weights, bool(node.attrs.integer("transB", 0)))
     alpha, beta = node.attrs.real("alpha", 1.0), node.attrs.real("beta", 1.0)
     if alpha != 1.0:
         array, quantization = weights_times(array, quantization, alpha)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
+from onnx import NodeProto
 
 from edgeq.errors import UnsupportedError
 from edgeq.frontends.onnx.tensors import MAX_ELEMENTS
 from edgeq.ir.types import Array
-from onnx import NodeProto
 
 ELEMENTWISE = frozenset(
     (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx import GraphProto, NodeProto, TensorProto
 
 from edgeq.errors import ModelDataError, ModelFileError, UnsupportedError
 from edgeq.frontends.onnx.attributes import Attributes
@@ -20,7 +21,6 @@ from edgeq.frontends.problems import Problems
 from edgeq.ir.graph import Attr, Graph, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.ops.build import make_node
-from onnx import GraphProto, NodeProto, TensorProto
 
 
 @dataclass
@@ -377,4 +377,7 @@ class NodeImport:
             self.importer.origin.pop(result.name, None)
             result.name = name
             self.importer.origin[name] = [name, None]
+        unsigned = self.importer.unsigned
+        if isinstance(result, Value) and result.type.dtype is DType.INT8 and unsigned.intersection(self.proto.input):
+            unsigned.add(name)
         self.importer.tensors[name] = result

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from onnx import TensorProto, ValueInfoProto
+
 from edgeq.errors import UsageError
 from edgeq.frontends.onnx.tensors import MAX_ELEMENTS, type_name
 from edgeq.ir.graph import Value
 from edgeq.ir.types import DType, TensorType
-from onnx import TensorProto, ValueInfoProto
 
 if TYPE_CHECKING:
     from edgeq.frontends.onnx.importer import Importer

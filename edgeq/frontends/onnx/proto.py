@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
 import onnx
-from edgeq.errors import ModelFileError, UnsupportedError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto
+
+from edgeq.errors import ModelFileError, UnsupportedError
 
 OLDEST_OPSET = 7
 MAX_NODES = 4_000

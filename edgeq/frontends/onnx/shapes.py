@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+from onnx import TensorProto
 
 from edgeq.errors import UnsupportedError
 from edgeq.frontends.onnx.importer import NodeImport
@@ -12,7 +13,6 @@ from edgeq.frontends.onnx.rows import converts
 from edgeq.frontends.onnx.tensors import type_name
 from edgeq.ir.graph import Value
 from edgeq.ir.types import DType
-from onnx import TensorProto
 
 
 def _axis(axis: int, rank: int) -> int:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from edgeq.errors import ModelFileError, UnsupportedError
 from edgeq.ir.types import Array
-from onnx import TensorProto
 
 MAX_ELEMENTS = 2**27
 """More than any tensor of a microcontroller's model; larger ones are taken for damage, not for data."""

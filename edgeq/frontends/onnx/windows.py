@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeq.errors import UnsupportedError
-from edgeq.frontends.onnx.importer import NodeImport
+from edgeq.frontends.onnx.importer import Constant, NodeImport
 from edgeq.frontends.onnx.layout import first_to_last, from_image, to_image
 from edgeq.frontends.onnx.rows import converts
 from edgeq.ir.graph import Attr, Value
@@ -54,7 +54,12 @@ def four_pads(pads: Spatial) -> tuple[int, int, int, int]:
 
 @converts("Conv")
 def conv(node: NodeImport) -> None:
-    x, weights = node.real(0), node.weights(1, "weights")
+    bias = node.weights(2, "bias") if node.has(2) else None
+    node.bind(0, convolve(node, node.real(0), node.weights(1, "weights"), bias))
+
+
+def convolve(node: NodeImport, x: Value, weights: Constant, bias: Constant | None) -> Value:
+    """The convolution that the node's attributes describe, in the file's layout."""
     rank = len(x.shape)
     image = to_image(node, x)
     count = rank - 2
@@ -74,8 +79,7 @@ def conv(node: NodeImport) -> None:
     if quantization is not None and quantization.axis not in (None, 0):
         raise UnsupportedError(f"weights are quantized along axis {quantization.axis}, not along output channels")
     operands: list[Value | None] = [image, node.own("weights", taps, quantization)]
-    if node.has(2):
-        bias = node.weights(2, "bias")
+    if bias is not None:
         operands.append(node.own("bias", bias.array, bias.quantization))
         if bias.shape != (w.shape[0],):
             raise UnsupportedError(f"bias of shape {list(bias.shape)} does not fit {w.shape[0]} channels")
@@ -85,8 +89,7 @@ def conv(node: NodeImport) -> None:
         "pads": four_pads(pads),
         "groups": node.attrs.integer("group", 1),
     }
-    perm = first_to_last(rank)
-    node.bind(0, from_image(node, node.emit("conv2d", operands, attrs, like=x.type, perm=perm), rank))
+    return from_image(node, node.emit("conv2d", operands, attrs, like=x.type, perm=first_to_last(rank)), rank)
 
 
 def _ceil_pads(size: Spatial, kernel: Spatial, strides: Spatial, pads: Spatial) -> Spatial:
