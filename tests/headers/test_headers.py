@@ -13,8 +13,9 @@ pytestmark = pytest.mark.tools
 
 INCLUDE = ROOT / "runtime" / "include"
 PORT = ROOT / "runtime" / "port"
-HEADERS = [(path, INCLUDE) for path in sorted(INCLUDE.rglob("*.h"))] + [
-    (path, PORT) for path in sorted(PORT.glob("*.h"))
+HEADERS = [
+    *((path, INCLUDE) for path in sorted(INCLUDE.rglob("*.h"))),
+    *((path, PORT) for path in sorted(PORT.glob("*.h"))),
 ]
 
 
