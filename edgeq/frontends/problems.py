@@ -16,13 +16,12 @@ LISTED = 100
 class Problems:
     """Problems of one model in the order they were met; a repeated one is kept once."""
 
-    lines: list[str] = field(default_factory=list)
+    lines: dict[str, None] = field(default_factory=dict)
 
     def add(self, where: str, message: str, hint: str | None = None) -> None:
         """Notes that `where` (a node or tensor name) cannot be converted, and what to do about it."""
         line = f"{where}: {message}" + (f" ({hint})" if hint else "")
-        if line not in self.lines:
-            self.lines.append(line)
+        self.lines.setdefault(line)
 
     @contextmanager
     def collect(self, where: str) -> Iterator[None]:
@@ -43,7 +42,7 @@ class Problems:
         if not self.lines:
             return
         count = len(self.lines)
-        listed = self.lines[:LISTED]
+        listed = list(self.lines)[:LISTED]
         if count > LISTED:
             listed.append(f"and {count - LISTED} more")
         raise UnsupportedError(

@@ -184,8 +184,9 @@ class Call:
         constants, key = self.importer.constants, (tensor.index, role, quantization)
         if key not in constants:
             name = self.importer.names[tensor.index]
-            if any(index == tensor.index for index, _, _ in constants):
+            if tensor.index in self.importer.named:
                 name = self.importer.unique(f"{name}_{role}" if role else name)
+            self.importer.named.add(tensor.index)
             constants[key] = self.importer.builder.constant(name, array, quantization)
         return constants[key]
 

@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 import numpy as np
 import tflite
 
-from edgeq.errors import ModelDataError, ModelFileError, UnsupportedError
+from edgeq.errors import ModelDataError, ModelFileError
 
 MAGIC = b"TFL3"
 SCHEMA = 3
 MAX_RANK = 8
 MAX_NAME = 1024
-MAX_TABLES = 1 << 16
-"""Tensors, operators or buffers of one file."""
+MAX_TABLES = {"Operators": 4096, "Tensors": 16384, "Buffers": 16384, "OperatorCodes": 4096}
+"""No network for a microcontroller comes near; a hostile file asks for hours of work with more."""
 HINT = "the file is damaged or was not fully copied; export it again"
 
 _FAILURES = (struct.error, ValueError, IndexError, TypeError, OverflowError, KeyError, AttributeError)
@@ -119,6 +119,7 @@ class FileOperator:
 class FileModel:
     """The first subgraph of a file and what is said about the whole."""
 
+    size: int
     description: str
     subgraphs: int
     tensors: tuple[FileTensor, ...]
@@ -128,17 +129,11 @@ class FileModel:
 
 
 def read_file(data: bytes, where: str) -> FileModel:
-    """Raises ModelFileError for whatever is not a whole, consistent .tflite; UnsupportedError for another schema."""
+    """Raises ModelFileError for whatever is not a whole, consistent .tflite."""
     if len(data) < 8 or data[4:8] != MAGIC:
         raise ModelFileError("is not a TensorFlow Lite file: its mark 'TFL3' is missing", where=where, hint=HINT)
     with _reading(where):
         return _Reader(data, where).model()
-
-
-def _text(raw: bytes | None) -> str:
-    """A name fit for one line of a message."""
-    shown = (raw or b"")[:MAX_NAME].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else "?" for c in shown)
 
 
 class _Reader:
@@ -156,8 +151,8 @@ class _Reader:
 
     def many(self, table: Any, field: str, read: Callable[[int, Any], _T]) -> tuple[_T, ...]:
         count = getattr(table, f"{field}Length")()
-        if count > MAX_TABLES:
-            raise ModelFileError(f"has {count} {field.lower()}", where=self.where, hint=HINT)
+        if count > MAX_TABLES[field]:
+            raise ModelFileError(f"has {count} {field}; at most {MAX_TABLES[field]} are read", where=self.where)
         self.spend(count, field)
         return tuple(read(i, getattr(table, field)(i)) for i in range(count))
 
@@ -165,21 +160,42 @@ class _Reader:
         count = self.spend(getattr(table, f"{field}Length")(), field)
         return tuple(getattr(table, f"{field}AsNumpy")().tolist()) if count else ()
 
+    def text(self, raw: bytes | None) -> str:
+        """A name fit for one line of a message."""
+        self.spend(len(raw or b""), "a name")
+        shown = (raw or b"")[:MAX_NAME].decode("utf-8", "replace")
+        return "".join(c if c.isprintable() else "?" for c in shown)
+
+    def code(self, index: int, opcode: Any) -> tuple[int, str, int, str]:
+        """(code, name, version, custom name) of an operator code."""
+        # Codes that fit in a byte are written in the old field, the others in the new one.
+        code = max(opcode.BuiltinCode(), opcode.DeprecatedBuiltinCode())
+        name = OPERATOR_NAMES.get(code, f"operator code {code}")
+        return code, name, opcode.Version(), self.text(opcode.CustomCode())
+
     def model(self) -> FileModel:
         root = tflite.Model.GetRootAs(self.data, 0)
         if root.Version() != SCHEMA:
-            raise UnsupportedError(f"has schema version {root.Version()}; only {SCHEMA} is known", where=self.where)
+            raise ModelFileError(f"has schema version {root.Version()}, not {SCHEMA}", where=self.where, hint=HINT)
         if root.SubgraphsLength() < 1:
             raise ModelFileError("holds no graph", where=self.where, hint=HINT)
         buffers = self.many(root, "Buffers", self.buffer)
-        codes = self.many(root, "OperatorCodes", lambda _, code: code)
+        codes = self.many(root, "OperatorCodes", self.code)
         graph = root.Subgraphs(0)
         tensors = self.many(graph, "Tensors", lambda i, t: self.tensor(i, t, buffers))
         operators = self.many(graph, "Operators", lambda i, o: self.operator(i, o, codes, len(tensors)))
         inputs, outputs = self.numbers(graph, "Inputs"), self.numbers(graph, "Outputs")
         for index in (*inputs, *outputs):
             self.check_index(index, len(tensors), "the graph")
-        return FileModel(_text(root.Description()), root.SubgraphsLength(), tensors, operators, inputs, outputs)
+        return FileModel(
+            size=len(self.data),
+            description=self.text(root.Description()),
+            subgraphs=root.SubgraphsLength(),
+            tensors=tensors,
+            operators=operators,
+            inputs=inputs,
+            outputs=outputs,
+        )
 
     def check_index(self, index: int, count: int, what: str) -> None:
         if not 0 <= index < count:
@@ -197,7 +213,7 @@ class _Reader:
         return memoryview(buffer.DataAsNumpy()).cast("B")
 
     def tensor(self, index: int, tensor: Any, buffers: tuple[memoryview | None, ...]) -> FileTensor:
-        name = _text(tensor.Name())
+        name = self.text(tensor.Name())
         where = f"tensor {index} {name!r}"
         self.check_index(tensor.Buffer(), len(buffers), where)
         kind = TYPE_NAMES.get(tensor.Type())
@@ -224,12 +240,11 @@ class _Reader:
             is_sparse=tensor.Sparsity() is not None,
         )
 
-    def operator(self, index: int, operator: Any, codes: tuple[Any, ...], tensors: int) -> FileOperator:
+    def operator(
+        self, index: int, operator: Any, codes: tuple[tuple[int, str, int, str], ...], tensors: int
+    ) -> FileOperator:
         self.check_index(operator.OpcodeIndex(), len(codes), f"operator {index}")
-        opcode = codes[operator.OpcodeIndex()]
-        # Codes that fit in a byte are written in the old field, the others in the new one.
-        code = max(opcode.BuiltinCode(), opcode.DeprecatedBuiltinCode())
-        name = OPERATOR_NAMES.get(code, f"operator code {code}")
+        code, name, version, custom = codes[operator.OpcodeIndex()]
         inputs, outputs = self.numbers(operator, "Inputs"), self.numbers(operator, "Outputs")
         for tensor in inputs:
             if tensor != -1:
@@ -246,8 +261,8 @@ class _Reader:
             index=index,
             name=name,
             code=code,
-            version=opcode.Version(),
-            custom=_text(opcode.CustomCode()),
+            version=version,
+            custom=custom,
             inputs=inputs,
             outputs=outputs,
             options=Options(table, f"operator {index} ({name})"),

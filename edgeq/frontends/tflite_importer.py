@@ -13,6 +13,9 @@ from edgeq.ir.graph import Graph, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.ops.build import GraphBuilder
 
+MAX_ENDS = 256
+"""Inputs or outputs of one network."""
+
 
 class Importer:
     """State of one import. `rows` convert operators; `folds` compute those whose operands are all known."""
@@ -32,18 +35,19 @@ class Importer:
         self.folded: dict[int, Array] = {}
         self.constants: dict[tuple[int, str, Quantization | None], Value] = {}
         self.origin: dict[str, int] = {}
-        self.taken: set[str] = set()
+        self.named: set[int] = set()
+        self.taken: dict[str, int] = {}
         # Constants may share bytes in a hostile file, and widen from int8 to float32 in an honest one.
-        self.left = (1 << 20) + 8 * sum(len(t.data) for t in model.tensors if t.data is not None)
+        self.left = (1 << 20) + 16 * model.size
         self.names = [self.unique(t.name or f"tensor_{t.index}") for t in model.tensors]
 
     def unique(self, base: str) -> str:
         """`base`, or the first of `base_1`, `base_2`, ... that is free; then taken."""
-        name, number = base, 0
+        name = base
         while name in self.taken:
-            number += 1
-            name = f"{base}_{number}"
-        self.taken.add(name)
+            self.taken[base] += 1
+            name = f"{base}_{self.taken[base]}"
+        self.taken[name] = 0
         return name
 
     def run(self, dimensions: Mapping[str, int] | None) -> Graph:
@@ -70,6 +74,8 @@ class Importer:
 
     def read_inputs(self, dimensions: Mapping[str, int]) -> None:
         unused = dict(dimensions)
+        if len(self.model.inputs) > MAX_ENDS or len(self.model.outputs) > MAX_ENDS:
+            raise ModelFileError(f"has more than {MAX_ENDS} inputs or outputs", where=self.where, hint=HINT)
         for index in self.model.inputs:
             tensor, name = self.model.tensors[index], self.names[index]
             if index in self.values or tensor.data is not None:
@@ -148,6 +154,8 @@ class Importer:
         dtype, quantization = DType.FLOAT32, None
         with Problems().collect(""):
             dtype, quantization = element_type(tensor), quantization_of(tensor)
+        if dtype is DType.INT8 and (quantization is None or not quantization.is_per_tensor):
+            quantization = Quantization.per_tensor(1.0, 0)
         shape = tuple(max(1, d) for d in tensor.shape)
         check_shape(shape, tensor)
         self.values[index] = Value(self.names[index], TensorType(shape, dtype, quantization))

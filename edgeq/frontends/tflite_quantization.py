@@ -26,6 +26,7 @@ DTYPES = {
     "INT64": DType.INT64,
     "BOOL": DType.BOOL,
 }
+_QUANTIZED = {"INT8", "UINT8", "INT16", "INT32", "INT64"}
 _STORED = {"FLOAT16": "float16", "BOOL": "uint8"} | {k: v.value for k, v in DTYPES.items() if k != "BOOL"}
 
 
@@ -55,7 +56,7 @@ def check_shape(shape: tuple[int, ...], tensor: FileTensor) -> None:
 def quantization_of(tensor: FileTensor) -> Quantization | None:
     """The tensor's quantization, None where it has none or is float. Raises ModelDataError for senseless numbers."""
     where = tensor_where(tensor)
-    if not tensor.scale or tensor.type in ("FLOAT32", "FLOAT16"):
+    if not tensor.scale or tensor.type not in _QUANTIZED:
         return None
     if tensor.custom_quantization:
         raise UnsupportedError("has a custom quantization", where=where)
@@ -88,7 +89,9 @@ def stored_array(tensor: FileTensor) -> Array:
         raise UnsupportedError(f"type {tensor.type} is not supported", where=where)
     stored = np.dtype(_STORED[tensor.type])
     data = tensor.data if tensor.data is not None else memoryview(b"")
-    if any(d < 0 for d in tensor.shape) or len(data) != prod(tensor.shape) * stored.itemsize:
+    if tensor.shape != (0,):
+        check_shape(tensor.shape, tensor)
+    if len(data) != prod(tensor.shape) * stored.itemsize:
         needed = prod(tensor.shape) * stored.itemsize
         raise ModelFileError(
             f"has {len(data)} bytes of data; {tensor.type}{list(tensor.shape)} takes {needed}",
