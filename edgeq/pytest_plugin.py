@@ -83,7 +83,7 @@ def _check(root: Path, folder: str | Path, snapshot: str | Path | None, strict: 
     try:
         outcome = check(open_result(root / folder), root / snapshot if snapshot else None, strict=strict)
     except EdgeqError as error:
-        pytest.fail(f"edgeq check {folder}: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"edgeq check {folder}: {error}", pytrace=False) from None
     if not outcome.passed:
         pytest.fail(render_check(outcome.to_json()), pytrace=False)
     return outcome
