@@ -42,9 +42,11 @@ class DepthwiseConv2d(Operator):
     def _accumulate(self, node: Node, x: Array, w: Array, fill: int) -> Array:
         a = node.attrs
         kh, kw, out_c = w.shape
-        x = np.repeat(x, out_c // x.shape[3], axis=3)
         view = patches(x, (kh, kw), a["strides"], a["dilations"], a["pads"], fill)
-        return np.asarray(np.einsum("nhwklc,klc->nhwc", view, w))
+        total: Array = np.zeros((*view.shape[:3], out_c), dtype=np.result_type(x, w))
+        for row, column in np.ndindex(kh, kw):  # one tap at a time: whole images by one row of weights
+            total += np.repeat(view[:, :, :, row, column, :], out_c // x.shape[3], axis=3) * w[row, column]
+        return total
 
     def compute(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         x, w, b = inputs[0], inputs[1], inputs[2] if len(inputs) > 2 else None
