@@ -38,63 +38,86 @@ def _rows(node: Node) -> Array:
     return weights.reshape(weights.shape[0], -1)
 
 
-def _right_shifts(node: Node) -> Array:
-    """Shifts of at least one to the right for every channel: a factor of 0 has none of its own."""
-    return np.where(node.params["multiplier"] == 0, -1, node.params["shift"]).astype(np.int8)
+def _tables(node: Node, channels: int, bias: Array | None = None) -> dict[str, Any]:
+    """Bias, multiplier and shift filled up to whole blocks of `channels`; shifts count to the right, [1, 31].
+
+    A factor of 0 has no shift of its own and gets 1. `bias` replaces the node's.
+    """
+    params = node.params
+    fill = (0, -len(params["multiplier"]) % channels)
+    right = np.where(params["multiplier"] == 0, 1, -params["shift"].astype(np.int64))
+    return {
+        "bias": np.pad(params["bias"] if bias is None else bias, fill).astype(np.int32),
+        "multiplier": np.pad(params["multiplier"], fill),
+        "shift": np.pad(right, fill, constant_values=1).astype(np.int8),
+    }
 
 
-def blocks_2_channels(node: Node) -> dict[str, Any]:
+def _as_int8(unsigned: Array) -> Array:
+    """The same bytes, as the descriptor's pointer wants them."""
+    return np.ascontiguousarray(unsigned.astype(np.uint8)).view(np.int8)
+
+
+def conv_2_channels(node: Node) -> dict[str, Any]:
     """[o / 2][tap][2], taps filled up to a multiple of 4."""
-    packed = _blocks(_rows(node), 2, 4).transpose(0, 2, 3, 1)
-    return {"weights": packed, "shift": _right_shifts(node)}
+    return {"weights": _blocks(_rows(node), 2, 4).transpose(0, 2, 3, 1), **_tables(node, 2)}
 
 
-def blocks_2_channels_unsigned(node: Node) -> dict[str, Any]:
+def conv_2_channels_unsigned(node: Node) -> dict[str, Any]:
     """[o / 2][tap][2] of weight + 128, taps filled up to a multiple of 4 with 0; the bias takes the 128s out again.
 
     The kernel sums u * v with u = x + 128, v = w + 128 and subtracts 128 * sum(u); what remains is constant.
     """
     unsigned = _rows(node).astype(np.int64) + 128
     bias = node.params["bias"].astype(np.int64) - 128 * unsigned.sum(axis=1) + 128 * 128 * unsigned.shape[1]
-    packed = _blocks(unsigned.astype(np.uint8), 2, 4).transpose(0, 2, 3, 1)
-    return {
-        "weights": np.ascontiguousarray(packed).view(np.int8),
-        "bias": bias.astype(np.int32),
-        "shift": _right_shifts(node),
-    }
+    return {"weights": _as_int8(_blocks(unsigned, 2, 4).transpose(0, 2, 3, 1)), **_tables(node, 2, bias)}
 
 
-def blocks_8_channels_2_taps(node: Node) -> dict[str, Any]:
+def conv_8_channels(node: Node) -> dict[str, Any]:
     """[o / 8][tap / 2][8][2], taps filled up to an even number."""
-    packed = _blocks(_rows(node), 8, 2).transpose(0, 2, 1, 3)
-    return {"weights": packed, "shift": _right_shifts(node)}
+    return {"weights": _blocks(_rows(node), 8, 2).transpose(0, 2, 1, 3), **_tables(node, 8)}
 
 
-def blocks_4_channels(node: Node) -> dict[str, Any]:
-    """[o / 4][tap][4]."""
-    return {"weights": _blocks(_rows(node), 4, 1).transpose(0, 2, 3, 1), "shift": _right_shifts(node)}
+def _depthwise(node: Node, channels: int) -> dict[str, Any]:
+    packed = _blocks(_rows(node), channels, 3).transpose(0, 2, 3, 1)
+    padding = np.full(-(-node.params["in_c"] // 4) * 4, node.params["input_zero_point"], dtype=np.int8)
+    return {"weights": np.concatenate([padding, packed.ravel()]), **_tables(node, channels)}
 
 
-def blocks_4_channels_unsigned(node: Node) -> dict[str, Any]:
-    """[o / 4][tap][4] of weight + 128; the kernel takes 128 * sum(x) off."""
-    packed = _blocks((_rows(node).astype(np.int64) + 128).astype(np.uint8), 4, 1).transpose(0, 2, 3, 1)
-    return {"weights": np.ascontiguousarray(packed).view(np.int8), "shift": _right_shifts(node)}
+def depthwise_1_channel(node: Node) -> dict[str, Any]:
+    """One byte of input zero point per channel, channels filled up to a multiple of 4; then [c][tap].
+
+    Taps are filled up to a multiple of 3.
+    """
+    return _depthwise(node, 1)
 
 
-def blocks_8_channels(node: Node) -> dict[str, Any]:
-    """[o / 8][tap][8]."""
-    return {"weights": _blocks(_rows(node), 8, 1).transpose(0, 2, 3, 1), "shift": _right_shifts(node)}
+def depthwise_4_channels(node: Node) -> dict[str, Any]:
+    """As `depthwise_1_channel`, but [c / 4][tap][4]."""
+    return _depthwise(node, 4)
+
+
+def dense_4_outputs_unsigned(node: Node) -> dict[str, Any]:
+    """[o / 4][i][4] of weight + 128; the kernel takes 128 * sum(x) off."""
+    unsigned = _rows(node).astype(np.int64) + 128
+    return {"weights": _as_int8(_blocks(unsigned, 4, 1).transpose(0, 2, 3, 1)), **_tables(node, 4)}
+
+
+def dense_8_outputs(node: Node) -> dict[str, Any]:
+    """[o / 8][i][8]."""
+    return {"weights": _blocks(_rows(node), 8, 1).transpose(0, 2, 3, 1), **_tables(node, 8)}
 
 
 LAYOUTS: dict[str, Layout] = {
     f.__name__: f
     for f in (
         plain,
-        blocks_2_channels,
-        blocks_2_channels_unsigned,
-        blocks_4_channels,
-        blocks_4_channels_unsigned,
-        blocks_8_channels,
-        blocks_8_channels_2_taps,
+        conv_2_channels,
+        conv_2_channels_unsigned,
+        conv_8_channels,
+        depthwise_1_channel,
+        depthwise_4_channels,
+        dense_4_outputs_unsigned,
+        dense_8_outputs,
     )
 }

@@ -45,7 +45,8 @@ typedef struct {
 /* Any shape; the smallest code. weights: as written above. */
 void edgeq_conv2d_a8_w8__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
-/* The faster ones: every shift at least one bit to the right, |accumulators| < 2^29. */
+/* The faster ones: every shift at least one bit to the right, |accumulators| < 2^29. `shift` counts to the right,
+ * [1, 31]. Tables are filled up to whole blocks. */
 
 /* Groups == 1; 2 channels x 4 pixels at a time. weights: [out_c / 2][tap][2], taps in the order ky, kx, c filled up to
  * a multiple of 4, both with zeros. scratch: 4 bytes per tap (filled up), none up to 64 taps. */

@@ -35,13 +35,14 @@ typedef struct {
 /* Any shape; the smallest code. weights: as written above. */
 void edgeq_dense_a8_w8__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
-/* The faster ones: every shift at least one bit to the right, |accumulators| < 2^29. */
+/* The faster ones: every shift at least one bit to the right, |accumulators| < 2^29. `shift` counts to the right,
+ * [1, 31]. Tables are filled up to whole blocks. */
 
 /* 8 outputs at a time. weights: [out_c / 8][in_c][8], filled up with zeros. */
-void edgeq_dense_a8_w8_8x1__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_dense_a8_w8_8ch__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* 4 outputs at a time. weights: [out_c / 4][in_c][4] of (uint8_t)(weight + 128). */
-void edgeq_dense_a8_w8_4x1__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_dense_a8_w8_4ch__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #ifdef __cplusplus
 }

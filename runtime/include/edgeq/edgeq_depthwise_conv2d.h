@@ -43,11 +43,18 @@ typedef struct {
 void edgeq_depthwise_conv2d_a8_w8__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                      void *scratch);
 
-/* The faster ones: every shift at least one bit to the right, |accumulators| < 2^29. */
+/* The faster ones: depth_multiplier == 1, up to 30 taps, every shift at least one bit to the right, |accumulators| <
+ * 2^29. `shift` counts to the right, [1, 31]. Tables are filled up to whole blocks. Before the weights lies a line of
+ * input zero points, one byte per channel, channels filled up to a multiple of 4; taps are filled up to a multiple of
+ * 3 with weights of 0. */
 
-/* depth_multiplier == 1; 4 channels at a time. weights: [out_c / 4][tap][4], filled up with zeros. Reads up to 3 bytes
- * past the input when in_c is no multiple of 4. */
-void edgeq_depthwise_conv2d_a8_w8_4x1__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+/* Channel by channel. weights: the line, then [in_c][tap]. */
+void edgeq_depthwise_conv2d_a8_w8_1ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                         void *scratch);
+
+/* 4 channels at a time. weights: the line, then [in_c / 4][tap][4]. Reads up to 3 bytes past the input when in_c is no
+ * multiple of 4. */
+void edgeq_depthwise_conv2d_a8_w8_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
 
 #ifdef __cplusplus

@@ -123,6 +123,12 @@ static inline int8_t edgeq_output(int32_t x, int32_t zero_point, int32_t low, in
   return (int8_t)(edgeq_clamp(x, low - zero_point, high - zero_point) + zero_point);
 }
 
+/* One output of the faster kernels: edgeq_requantize_right, limited. */
+static inline int8_t edgeq_finish(int32_t sum, int32_t multiplier, int32_t right, int32_t offset, int32_t low,
+                                  int32_t high) {
+  return (int8_t)edgeq_clamp(edgeq_requantize_right(sum, multiplier, right, offset), low, high);
+}
+
 #ifdef __cplusplus
 }
 #endif

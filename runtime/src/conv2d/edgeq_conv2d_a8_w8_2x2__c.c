@@ -37,7 +37,7 @@
 
 /* sums[2 c + p]: channel c, pixel p. */
 static const uint8_t *sum_block(const uint8_t *w, const uint32_t *x, const uint32_t *end, const int32_t *totals,
-                                int32_t *sums) {
+                                const int32_t *bias, int32_t *sums) {
   uint32_t t0 = 0, t1 = 0, h0 = 0, h1 = 0;
   do {
     TAP(0);
@@ -47,10 +47,10 @@ static const uint8_t *sum_block(const uint8_t *w, const uint32_t *x, const uint3
     w += 8;
     x += 4;
   } while (x != end);
-  sums[0] = (int32_t)(t0 - (h0 << 16)) - totals[0];
-  sums[1] = (int32_t)h0 - totals[1];
-  sums[2] = (int32_t)(t1 - (h1 << 16)) - totals[0];
-  sums[3] = (int32_t)h1 - totals[1];
+  sums[0] = (int32_t)(t0 - (h0 << 16)) - totals[0] + bias[0];
+  sums[1] = (int32_t)h0 - totals[1] + bias[0];
+  sums[2] = (int32_t)(t1 - (h1 << 16)) - totals[0] + bias[1];
+  sums[3] = (int32_t)h1 - totals[1] + bias[1];
   return w;
 }
 
@@ -61,7 +61,7 @@ static void block(const edgeq_conv2d_t *layer, const uint32_t *buffer, const int
   const int32_t channels = layer->out_c;
   for (int32_t o = 0; o < channels; o += 2) {
     int32_t sums[4];
-    weights = sum_block(weights, buffer, buffer + taps, totals, sums);
+    weights = sum_block(weights, buffer, buffer + taps, totals, layer->bias + o, sums);
     edgeq_patch_store(layer, sums, o, 2, count, output);
   }
 }

@@ -29,8 +29,9 @@
   } while (0)
 
 /* sums[4 c + p]: channel c, pixel p. */
-static const int8_t *sum_block(const int8_t *w, const int8_t *x, const int8_t *end, int32_t sums[8]) {
-  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+static inline const int8_t *sum_block(const int8_t *w, const int8_t *x, const int8_t *end, const int32_t *bias,
+                                      int32_t sums[8]) {
+  int32_t s0 = bias[0], s1 = s0, s2 = s0, s3 = s0, s4 = bias[1], s5 = s4, s6 = s4, s7 = s4;
   do {
     TAP(0);
     TAP(1);
@@ -58,7 +59,7 @@ static void block(const edgeq_conv2d_t *layer, const uint32_t *buffer, const int
   (void)totals;
   for (int32_t o = 0; o < channels; o += 2) {
     int32_t sums[8];
-    weights = sum_block(weights, (const int8_t *)buffer, (const int8_t *)(buffer + taps), sums);
+    weights = sum_block(weights, (const int8_t *)buffer, (const int8_t *)(buffer + taps), layer->bias + o, sums);
     edgeq_patch_store(layer, sums, o, 2, count, output);
   }
 }

@@ -30,13 +30,23 @@
   } while (0)
 
 /* sums[2 c + p]: channel c, pixel p. */
-static const int8_t *sum_block(const int8_t *w, const uint32_t *x, const uint32_t *end, int32_t *sums) {
+static inline const int8_t *sum_block(const int8_t *w, const uint32_t *x, const uint32_t *end, const int32_t *bias,
+                                      int32_t *sums) {
   const uint32_t half = 0x8000;
   const uint32_t lanes = 0x00800080; /* what the gathering added */
-  uint32_t t0, t1, t2, t3, t4, t5, t6, t7;
-  int32_t h0 = 0, h1 = 0, h2 = 0, h3 = 0, h4 = 0, h5 = 0, h6 = 0, h7 = 0;
-  /* Every pass adds `half` once too often. */
-  t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = 0U - (half / 2) * (uint32_t)(end - x);
+  /* Every pass adds `half` to t once too often. */
+  const uint32_t excess = (half / 2) * (uint32_t)(end - x);
+  int32_t h0 = bias[0], h1 = bias[1], h2 = bias[2], h3 = bias[3], h4 = bias[4], h5 = bias[5], h6 = bias[6],
+          h7 = bias[7];
+#define START(i) uint32_t t##i = (uint32_t)h##i * 0x10001U - excess
+  START(0);
+  START(1);
+  START(2);
+  START(3);
+  START(4);
+  START(5);
+  START(6);
+  START(7);
   do {
     const uint32_t xa = x[0] - lanes, xb = x[1] - lanes;
     CHANNEL(0);
@@ -72,7 +82,7 @@ static void block(const edgeq_conv2d_t *layer, const uint32_t *buffer, const int
   (void)totals;
   for (int32_t o = 0; o < channels; o += CHANNELS) {
     int32_t sums[2 * CHANNELS];
-    weights = sum_block(weights, buffer, buffer + taps, sums);
+    weights = sum_block(weights, buffer, buffer + taps, layer->bias + o, sums);
     edgeq_patch_store(layer, sums, o, CHANNELS, count, output);
   }
 }

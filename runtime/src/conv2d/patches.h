@@ -76,27 +76,25 @@ static inline int32_t edgeq_patch_gather(const edgeq_conv2d_t *layer, const int8
   return total;
 }
 
-/* Requantizes and stores the sums of channels [first, first + channels) and `count` pixels; sums[PIXELS * c + p].
- * Everything is copied to locals first: `output` has a character type, so for all the compiler knows a store may
- * change the layer. */
+/* Requantizes and stores the sums of channels [first, first + channels) and `count` pixels; sums[PIXELS * c + p],
+ * bias included. Everything is copied to locals first: `output` has a character type, so for all the compiler knows a
+ * store may change the layer. */
 static inline void edgeq_patch_store(const edgeq_conv2d_t *layer, const int32_t *sums, int32_t first, int32_t channels,
                                      int32_t count, int8_t *output) {
   const int32_t low = layer->clamp_min, high = layer->clamp_max, step = layer->out_c;
   const int32_t offset = 2 * layer->output_zero_point + 1;
   const int32_t end = first + channels < step ? first + channels : step;
   for (int32_t c = first; c < end; c++) {
-    const int32_t bias = layer->bias[c], multiplier = layer->multiplier[c], right = -layer->shift[c];
+    const int32_t multiplier = layer->multiplier[c], right = layer->shift[c];
     int8_t *out = output + c;
 #if EDGEQ_PATCH_PIXELS == 2
-    *out = (int8_t)edgeq_clamp(edgeq_requantize_right(sums[0] + bias, multiplier, right, offset), low, high);
+    *out = edgeq_finish(sums[0], multiplier, right, offset, low, high);
     if (count > 1) {
-      out += step;
-      *out = (int8_t)edgeq_clamp(edgeq_requantize_right(sums[1] + bias, multiplier, right, offset), low, high);
+      out[step] = edgeq_finish(sums[1], multiplier, right, offset, low, high);
     }
 #else
-    for (int32_t p = 0; p < count; p++) {
-      *out = (int8_t)edgeq_clamp(edgeq_requantize_right(sums[p] + bias, multiplier, right, offset), low, high);
-      out += step;
+    for (int32_t p = 0; p < count; p++, out += step) {
+      *out = edgeq_finish(sums[p], multiplier, right, offset, low, high);
     }
 #endif
     sums += EDGEQ_PATCH_PIXELS;

@@ -9,8 +9,10 @@
 
 #define OUTPUTS 8
 
-static inline const int8_t *sum_block(const int8_t *w, const int8_t *x, const int8_t *end, int32_t sums[OUTPUTS]) {
-  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+static inline const int8_t *sum_block(const int8_t *w, const int8_t *x, const int8_t *end, const int32_t *bias,
+                                      int32_t sums[OUTPUTS]) {
+  int32_t s0 = bias[0], s1 = bias[1], s2 = bias[2], s3 = bias[3], s4 = bias[4], s5 = bias[5], s6 = bias[6],
+          s7 = bias[7];
   do {
     const int32_t v = *x++;
     s0 += v * w[0];
@@ -34,22 +36,22 @@ static inline const int8_t *sum_block(const int8_t *w, const int8_t *x, const in
   return w;
 }
 
-void edgeq_dense_a8_w8_8x1__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch) {
+void edgeq_dense_a8_w8_8ch__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch) {
   const int32_t low = layer->clamp_min, high = layer->clamp_max, out_c = layer->out_c;
   const int32_t offset = 2 * layer->output_zero_point + 1;
+  const int32_t *const bias = layer->bias;
   (void)scratch;
   for (int32_t row = 0; row < layer->rows; row++) {
     const int8_t *const row_end = input + layer->in_c;
     const int8_t *weights = layer->weights;
+    const int32_t *multiplier = layer->multiplier;
+    const int8_t *shift = layer->shift;
     for (int32_t first = 0; first < out_c; first += OUTPUTS) {
       int32_t sums[OUTPUTS];
-      const int32_t *sum = sums;
-      const int32_t end = first + OUTPUTS < out_c ? first + OUTPUTS : out_c;
-      weights = sum_block(weights, input, row_end, sums);
-      for (int32_t o = first; o < end; o++) {
-        const int32_t total = *sum++ + layer->bias[o];
-        const int32_t value = edgeq_requantize_once_right(total, layer->multiplier[o], -layer->shift[o], offset);
-        *output++ = (int8_t)edgeq_clamp(value, low, high);
+      const int32_t end = first + OUTPUTS < out_c ? OUTPUTS : out_c - first;
+      weights = sum_block(weights, input, row_end, bias + first, sums);
+      for (int32_t i = 0; i < end; i++) {
+        *output++ = edgeq_finish(sums[i], *multiplier++, *shift++, offset, low, high);
       }
     }
     input = row_end;
