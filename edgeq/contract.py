@@ -11,5 +11,5 @@ ARENA_ALIGN = 16
 WEIGHTS_ALIGN = 4
 """Alignment in bytes of every constant table in the generated C."""
 
-REQUANTIZATION = "tflite_double_rounding"
-"""The rounding rule of requantization that the manifest names (see `edgeq.ops.fixed_point`)."""
+REQUANTIZATION = "litert_reference"
+"""The rounding rule of requantization that the manifest names (docs/numbers.md)."""

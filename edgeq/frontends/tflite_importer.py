@@ -8,7 +8,14 @@ from edgeq.errors import ModelDataError, ModelFileError, UnsupportedError, Usage
 from edgeq.frontends.problems import Problems
 from edgeq.frontends.tflite_call import Call, Row
 from edgeq.frontends.tflite_file import HINT, FileModel, FileOperator
-from edgeq.frontends.tflite_quantization import check_shape, element_type, quantization_of, stored_array, tensor_where
+from edgeq.frontends.tflite_quantization import (
+    DTYPES,
+    check_shape,
+    element_type,
+    quantization_of,
+    stored_array,
+    tensor_where,
+)
 from edgeq.ir.graph import Graph, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.ops.build import GraphBuilder
@@ -67,7 +74,6 @@ class Importer:
         graph.meta = {
             "format": "tflite",
             "producer": self.model.description,
-            "requantization": "tflite_double_rounding",
             "origin": {v.name: self.origin[v.name] for v in graph.values() if v.name in self.origin},
         }
         return graph
@@ -102,8 +108,11 @@ class Importer:
                     raise ModelDataError("is int8 without a scale", where=tensor_where(tensor))
                 if tensor.is_variable:
                     raise UnsupportedError("is a state that outlives a run", hint="stateful models are not supported")
-            self.values[index] = self.builder.input(name, shape, dtype, quantization)
-            self.origin[name] = index
+            if self.problems:
+                self.stand_in(index)
+            else:
+                self.values[index] = self.builder.input(name, shape, dtype, quantization)
+                self.origin[name] = index
         if unused:
             raise UsageError(
                 f"the model has no open dimension {sorted(unused)[0]!r}",
@@ -151,11 +160,8 @@ class Importer:
     def stand_in(self, index: int) -> None:
         """A value for what could not be converted, so that the operators after it can be looked at."""
         tensor = self.model.tensors[index]
-        dtype, quantization = DType.FLOAT32, None
-        with Problems().collect(""):
-            dtype, quantization = element_type(tensor), quantization_of(tensor)
-        if dtype is DType.INT8 and (quantization is None or not quantization.is_per_tensor):
-            quantization = Quantization.per_tensor(1.0, 0)
+        dtype = DTYPES.get(tensor.type, DType.FLOAT32)
+        quantization = Quantization.per_tensor(1.0, 0) if dtype is DType.INT8 else None
         shape = tuple(max(1, d) for d in tensor.shape)
         check_shape(shape, tensor)
         self.values[index] = Value(self.names[index], TensorType(shape, dtype, quantization))

@@ -29,7 +29,7 @@ NAME_WIDTH = 44
 """Characters of a layer's name in running text; the last section has the names in full."""
 
 _ROUNDING = {
-    "tflite_double_rounding": "TFLite's: a rounded doubling high multiply, then a rounded shift right (two roundings)",
+    "litert_reference": "LiteRT's: a rounded high multiply, then a rounded shift right; dense layers round once",
 }
 _FORMAT = re.compile(r"_(a\d+)_(w[a-z0-9]+)_")
 

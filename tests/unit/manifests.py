@@ -66,7 +66,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "board": "cortex-m4",
         "optimize": "balanced",
         "source": {"file": "kws_dscnn_int8.tflite", "sha256": "ab" * 32, "format": "tflite"},
-        "requantization": "tflite_double_rounding",
+        "requantization": "litert_reference",
         "inputs": [
             {
                 "name": "input_1",

@@ -57,7 +57,7 @@ def test_report_says_what_users_look_for() -> None:
         "640 bytes at most, inside the arena",
         "11,710 bytes, 1.1 % of the board's 1,048,576",
         "17,140 bytes (arena and stack), 6.5 %",
-        "tflite_double_rounding",
+        "litert_reference",
         "2,147,483,647",
         "axes (0, 2, 3, 1)",
     ):
