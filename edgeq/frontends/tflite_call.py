@@ -165,8 +165,11 @@ class Call:
         if array is None:
             raise ModelFileError(f"reads {tensor_where(tensor)} before it is computed", hint=HINT)
         quantization = quantization_of(tensor)
-        if tensor.type == "INT8" and not self.is_float and quantization is None:
-            raise ModelDataError(f"{tensor_where(tensor)} is int8 without a scale")
+        if not self.is_float:
+            if tensor.type != "INT8":
+                self.refuse(f"computes with the {tensor.type} constant {tensor_where(tensor)}")
+            if quantization is None or not quantization.is_per_tensor:
+                raise ModelDataError(f"{tensor_where(tensor)} is INT8 and needs one scale")
         if self.is_float and array.dtype.kind != "f":
             return self.new_constant(tensor, "real", self.real(array, quantization))
         return self.new_constant(tensor, "", array, quantization)

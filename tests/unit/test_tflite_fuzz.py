@@ -53,7 +53,9 @@ def damage(rng: random.Random, data: bytes, other: bytes) -> bytes:
     """One to four changes: bits, words, cuts, splices."""
     out = bytearray(data)
     for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(8, len(out)) if len(out) > 9 else 0
+        if len(out) < 9:
+            break
+        at = rng.randrange(8, len(out))
         kind = rng.randrange(6)
         if kind == 0:
             out[at] ^= 1 << rng.randrange(8)
