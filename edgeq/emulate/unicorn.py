@@ -15,6 +15,7 @@ from typing import Any
 
 from edgeq.boards import PAGE_BYTES, Board
 from edgeq.emulate import counts, exchange
+from edgeq.emulate.block_counter import BlockCounter
 from edgeq.emulate.harness import Region
 from edgeq.emulate.image import Image, read_image
 from edgeq.emulate.isa import check_instructions
@@ -22,19 +23,6 @@ from edgeq.emulate.result import DEFAULT_TIMEOUT, CrashError, RunResult
 from edgeq.emulate.semihost import Semihost
 from edgeq.errors import EmulationError
 from edgeq.toolchain import Program
-
-_NO_ADDRESS = -1
-
-
-def instructions_in(code: bytes, arch: str) -> int:
-    """How many instructions a run of code holds, from the length bits of each encoding."""
-    count = position = 0
-    while position < len(code):
-        half = code[position] | code[position + 1] << 8
-        wide = half >> 11 in (0x1D, 0x1E, 0x1F) if arch == "arm" else half & 3 == 3
-        position += 4 if wide else 2
-        count += 1
-    return count
 
 
 class _Machine:
@@ -74,7 +62,7 @@ class _Machine:
         )
         self._semihost_at = program.symbols["edgeq_semihost"].address
         self._next = image.entry
-        self.counter = _Counter(self, program)
+        self.counter = BlockCounter(self.uc, program, self.return_address)
 
     def register(self, which: int) -> int:
         return int(self.uc.reg_read(which))
@@ -97,6 +85,8 @@ class _Machine:
             at = self.register(self._pc)
             if at == self._semihost_at:
                 self._serve()
+            elif self.counter.error is not None:
+                raise self.counter.error
             elif self.counter.finished:
                 self.counter.remove()
                 self._next = at
@@ -123,65 +113,6 @@ class _Machine:
     def _fault(self, error: Exception) -> EmulationError:
         where = exchange.place(self._program, self.register(self._pc))
         return CrashError(f"{error} at {where}", step=self._step())
-
-
-class _Counter:
-    """Counts the instructions of the first call of <m>_run, split at the step hooks.
-
-    The block hook does as little as it can: Python runs it for every block. `_wanted` is the one
-    address that matters outside of counting: <m>_run's first, then after each hook its return.
-    """
-
-    def __init__(self, machine: _Machine, program: Program) -> None:
-        self._machine = machine
-        self._arch = program.board.arch
-        # The second word of edgeq_harness is the address of <m>_run (edgeq_harness.h).
-        entry = machine.uc.mem_read(program.symbols["edgeq_harness"].address + 4, 4)
-        self._entry = int.from_bytes(entry, "little") & ~1
-        self._return = program.symbols["edgeq_measured_return"].address
-        hook = program.symbols.get("edgeq_on_step")
-        self._hook = hook.address if program.profiled and hook is not None else _NO_ADDRESS
-        self._handle: Any = None
-        self.segments: list[int] = []
-        self.finished = False
-
-    def install(self) -> None:
-        uc = self._machine.uc
-        lengths: dict[tuple[int, int], int] = {}
-        total = 0
-        counting = False
-        wanted = self._entry
-        special = {self._return, self._hook}
-
-        def on_block(_: Any, address: int, size: int, __: Any) -> None:
-            nonlocal total, counting, wanted
-            if not counting:
-                if address != wanted:
-                    return
-                counting = True
-            elif address in special:
-                self.segments.append(total)
-                total = 0
-                counting = False
-                if address == self._hook:
-                    wanted = self._machine.return_address()
-                else:
-                    wanted = _NO_ADDRESS
-                    self.finished = True
-                    uc.emu_stop()
-                return
-            length = lengths.get((address, size))
-            if length is None:
-                length = instructions_in(bytes(uc.mem_read(address, size)), self._arch)
-                lengths[address, size] = length
-            total += length
-
-        self._handle = uc.hook_add(self._machine._uc_module.UC_HOOK_BLOCK, on_block)
-
-    def remove(self) -> None:
-        self._machine.uc.hook_del(self._handle)
-        self._machine.uc.ctl_flush_tb()
-        self.finished = False
 
 
 def _select_cpu(uc: Any, board: Board, arm_const: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from edgeq.boards import Board, load_board
 from edgeq.emulate import CrashError, Runner, runner_for, step_regions
-from edgeq.emulate.unicorn import instructions_in
+from edgeq.emulate.block_counter import instructions_in
 from edgeq.errors import EmulationError
 from edgeq.toolchain import Program, section_bytes
 from tests.emulated.tiny_model import (
