@@ -53,7 +53,7 @@ def _result_type(call: Call, default: str) -> str:
 
 def _moved(rule: Callable[[Call, Array], Array], call: Call) -> Array | None:
     arrays = _operands(call)
-    return None if arrays is None else np.ascontiguousarray(rule(call, arrays[0]))
+    return None if arrays is None else np.array(rule(call, arrays[0]), order="C")
 
 
 def _taken(call: Call, array: Array, ranges: list[range], shape: tuple[int, ...]) -> Array:
