@@ -12,7 +12,7 @@ from edgeq.ir.types import Array
 from edgeq.ops.accumulate import real_clamp
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import clamp_bounds
-from edgeq.ops.inferences import Operands, operand, require_int8
+from edgeq.ops.inferences import Operands, operand, require_int8, require_one_image
 from edgeq.ops.pooling import ATTRIBUTES, pool_shape
 from edgeq.ops.registry import register
 from edgeq.ops.windows import patches, shape_params
@@ -65,6 +65,7 @@ class AvgPool2d(Operator):
 
     def lower(self, node: Node) -> Params:
         require_int8(node)
+        require_one_image(node)
         y, a = node.output, node.attrs
         low, high = clamp_bounds(y.scale, y.zero_point, a["clamp_min"], a["clamp_max"], y.type.dtype.bounds)
         shape = shape_params(node, a["kernel"])

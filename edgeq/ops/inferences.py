@@ -61,3 +61,12 @@ def require_int8(node: Node) -> None:
     for value in (*node.inputs, *node.outputs):
         if value is not None and value.type.dtype is not DType.INT8:
             raise UnsupportedError(f"{node.op} of {value.type.dtype.value} has no integer kernel", where=node.name)
+
+
+def require_one_image(node: Node) -> None:
+    """Refuses a batch: kernels over images have no loop for it."""
+    batch = node.input(0).shape[0]
+    if batch != 1:
+        raise UnsupportedError(
+            f"{node.op} of a batch of {batch}", where=node.name, hint="convert the network with a batch of 1"
+        )

@@ -11,7 +11,7 @@ from edgeq.ir.types import Array
 from edgeq.ops.accumulate import real_clamp
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import clamp_bounds
-from edgeq.ops.inferences import Operands, operand, require_int8
+from edgeq.ops.inferences import Operands, operand, require_int8, require_one_image
 from edgeq.ops.pooling import ATTRIBUTES, pool_shape
 from edgeq.ops.registry import register
 from edgeq.ops.windows import patches, shape_params
@@ -36,6 +36,7 @@ class MaxPool2d(Operator):
 
     def lower(self, node: Node) -> Params:
         require_int8(node)
+        require_one_image(node)
         y = node.output
         low, high = clamp_bounds(
             y.scale, y.zero_point, node.attrs["clamp_min"], node.attrs["clamp_max"], y.type.dtype.bounds

@@ -9,7 +9,7 @@ import numpy as np
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.ops.base import Operator, Params
-from edgeq.ops.inferences import Operands, operand, require_int8
+from edgeq.ops.inferences import Operands, operand, require_int8, require_one_image
 from edgeq.ops.registry import register
 
 
@@ -67,6 +67,7 @@ class ResizeNearest(Operator):
 
     def lower(self, node: Node) -> Params:
         require_int8(node)
+        require_one_image(node)
         _, _, in_w, channels = node.input(0).shape
         rows, columns = self._indices(node)
         return {

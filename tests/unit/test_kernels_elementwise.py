@@ -279,18 +279,44 @@ def test_every_pair_of_int8(op: str, folder: Path) -> None:
         assert np.array_equal(np.frombuffer(received, np.int8).reshape(a.shape), integers(node, [a, b]))
 
 
+@pytest.mark.parametrize("kernel", [*kernels_for("add"), *kernels_for("sub")], ids=lambda k: k.name)
+@pytest.mark.parametrize("split", [(1, 1024), (1, 1023), (0, 1536), (1, 0), (3, 2047)])
+@pytest.mark.parametrize("shift", [1, 2, 3])
+def test_ties_of_the_first_rounding(kernel: Kernel, split: tuple[int, int], shift: int, folder: Path) -> None:
+    """Factors so small that every unit of the common scale shows in the output."""
+    need("gcc")
+    a, b = (np.ascontiguousarray(g) for g in np.meshgrid(EVERY_INT8, EVERY_INT8))
+    node = lowered(kernel.op, [tensor(a.shape, (1.0, 3)), tensor(a.shape, (1.0, 3))], (1.0, 3))
+    for letter in "ab":
+        node.params |= {f"{letter}_high": split[0], f"{letter}_low": split[1], f"{letter}_shift": shift}
+    node.params |= {"multiplier": 2**31 - 1, "right": 1}
+    binary = program(kernel, "gcc", 1, main_text(kernel, node), folder)
+    received = run(binary, message(kernel, node, [a, b], -1))
+    assert np.array_equal(np.frombuffer(received, np.int8).reshape(a.shape), integers(node, [a, b]))
+
+
+def test_every_bit_of_the_reciprocal_counts(folder: Path) -> None:
+    """Enough rows that a relative error of 2**-16 would change an output."""
+    need("gcc")
+    (kernel,) = (k for k in kernels_for("softmax") if k.name.endswith("_a8__c"))
+    node = lowered("softmax", [tensor([1, 8000, 3], (0.011, 5))], SOFTMAX_OUTPUT)
+    arrays = random_arrays(node, np.random.default_rng(0))
+    binary = program(kernel, "gcc", 1, main_text(kernel, node), folder)
+    received = run(binary, message(kernel, node, arrays, -1))
+    assert np.array_equal(np.frombuffer(received, np.int8), integers(node, arrays).ravel())
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 9, 64, 125, 255, 256, 257, 4097, 65536])
 def test_average_of_every_count(count: int, folder: Path) -> None:
-    """One column per possible sum near the ends and of both signs, so that every rounding is met."""
+    """Sums of both signs where the result changes: there a wrong reciprocal shows."""
     need("gcc")
     (kernel,) = (k for k in kernels_for("avg_pool2d") if k.name.endswith("_a8__c"))
     width = 64
     x = np.random.default_rng(count).integers(-128, 128, (1, count, 1, width)).astype(np.int8)
     x[..., 0], x[..., 1] = -128, 127
-    if count < 1000:
-        for column in range(2, width):  # sums count * mean + count / 2 and its neighbours
-            wanted = (column // 6 - 5) * count + count // 2 + column % 6 - 3
-            x[0, :, 0, column] = np.diff(np.arange(count + 1) * wanted // count)
+    for column in range(2, width):  # sums around count * quotient + count / 2, where the result changes
+        wanted = (column // 6 - 5) * 20 * count + count // 2 + column % 6 - 3
+        x[0, :, 0, column] = np.diff(np.arange(count + 1) * wanted // count)
     node = lowered("avg_pool2d", [tensor(x.shape)], kernel=(count, 1))
     binary = program(kernel, "gcc", 1, main_text(kernel, node), folder)
     received = run(binary, message(kernel, node, [x], -1))

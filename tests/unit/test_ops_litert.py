@@ -93,6 +93,25 @@ def test_pairs_of_related_scales(op: str, tflite_op: str, ratio: float) -> None:
     compare(op, {}, tflite_op, inputs, (A.shape, (scale, 0)), [A, B], {"FusedActivationFunction": 0}, version=2)
 
 
+@pytest.mark.parametrize("scales", [(0.7176471, 0.08, 1.86), (0.5625, 0.94, 0.18), (0.265625, 0.95, 1.4)])
+def test_factors_of_mul_are_formed_in_single_precision(scales: tuple[float, float, float]) -> None:
+    """Found by search: in double precision some products fall on the other side of a tie."""
+    a, b, y = (single(s) for s in scales)
+    inputs = [(A.shape, (a, 0)), (B.shape, (b, 0))]
+    compare("mul", {}, "MUL", inputs, (A.shape, (y, 0)), [A, B], {"FusedActivationFunction": 0}, version=2)
+
+
+@pytest.mark.parametrize("scales", [(0.625, 0.28), (0.36333334, 1.08), (0.71, 1.64)])
+@pytest.mark.parametrize(
+    ("op", "tflite_op"), [("relu", "RELU"), ("leaky_relu", "LEAKY_RELU"), ("requantize", "QUANTIZE")]
+)
+def test_precision_of_a_ratio_of_scales(op: str, tflite_op: str, scales: tuple[float, float]) -> None:
+    """Found by search: single precision in activations, double in QUANTIZE."""
+    x, y = (single(s) for s in scales)
+    options, attrs = ({"Alpha": 1.0}, {"alpha": 1.0}) if op == "leaky_relu" else ({}, {})
+    compare(op, attrs, tflite_op, [((256,), (x, 0))], ((256,), (y, 0)), [EVERY_INT8], options, version=2)
+
+
 @pytest.mark.parametrize("other", [(1, 1, 1, 1), (3,), (1, 1, 1, 3), (1, 4, 1, 3), (1, 1, 5, 1), (1, 4, 1, 1)])
 @pytest.mark.parametrize(("op", "tflite_op"), [("add", "ADD"), ("sub", "SUB"), ("mul", "MUL")])
 def test_broadcasting(op: str, tflite_op: str, other: tuple[int, ...]) -> None:

@@ -187,6 +187,9 @@ def test_what_integers_cannot_do_is_refused() -> None:
         lowered("slice", [tensor((9,) * 5)], begin=(0,) * 5, end=(9,) * 5, strides=(2,) * 5)
     with pytest.raises(UnsupportedError, match="int8 into int32"):
         lowered("argmax", [tensor((1, 4))], KEPT, axis=1)
+    for op, attrs in (("max_pool2d", {"kernel": (1, 1)}), ("resize_nearest", {"out_h": 1, "out_w": 1})):
+        with pytest.raises(UnsupportedError, match="batch of 2"):
+            lowered(op, [tensor((2, 4, 4, 1))], **attrs)
     with pytest.raises(UnsupportedError, match="at most 65536"):
         lowered("avg_pool2d", [tensor((1, 257, 256, 1))], kernel=(257, 256))
 
