@@ -29,7 +29,7 @@ NAME_WIDTH = 44
 """Characters of a layer's name in running text; the last section has the names in full."""
 
 _ROUNDING = {
-    "litert_reference": "LiteRT's: a rounded high multiply, then a rounded shift right; dense layers round once",
+    "litert_reference": "as LiteRT's reference kernels do: dense layers round once, all others twice (docs/numbers.md)",
 }
 _FORMAT = re.compile(r"_(a\d+)_(w[a-z0-9]+)_")
 
