@@ -129,6 +129,12 @@ static inline int8_t edgeq_finish(int32_t sum, int32_t multiplier, int32_t right
   return (int8_t)edgeq_clamp(edgeq_requantize_right(sum, multiplier, right, offset), low, high);
 }
 
+/* One output of the faster dense kernels, which round once: edgeq_requantize_once_right, limited. */
+static inline int8_t edgeq_finish_once(int32_t sum, int32_t multiplier, int32_t right, int32_t offset, int32_t low,
+                                       int32_t high) {
+  return (int8_t)edgeq_clamp(edgeq_requantize_once_right(sum, multiplier, right, offset), low, high);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -57,7 +57,7 @@ void edgeq_dense_a8_w8_4ch__c(const edgeq_dense_t *layer, const int8_t *input, i
       const int32_t end = first + OUTPUTS < out_c ? OUTPUTS : out_c - first;
       weights = sum_block(weights, input, row_end, bias + first, sums);
       for (int32_t i = 0; i < end; i++) {
-        *output++ = edgeq_finish(sums[i] - excess, *multiplier++, *shift++, offset, low, high);
+        *output++ = edgeq_finish_once(sums[i] - excess, *multiplier++, *shift++, offset, low, high);
       }
     }
     input = row_end;
