@@ -14,6 +14,8 @@ import numpy as np
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.ops import operator
+from edgeq.ops.accumulate import constant_channels
+from edgeq.ops.fixed_point import requantize
 
 Layout = Callable[[Node], dict[str, Any]]
 
@@ -38,17 +40,30 @@ def _rows(node: Node) -> Array:
     return weights.reshape(weights.shape[0], -1)
 
 
-def _tables(node: Node, channels: int, bias: Array | None = None) -> dict[str, Any]:
-    """Bias, multiplier and shift filled up to whole blocks of `channels`; shifts count to the right, [1, 31].
+def _factors(node: Node) -> tuple[Array, Array, Array]:
+    """Bias, multiplier and shift to the right, the latter in [1, 31] whatever the channel.
 
-    A factor of 0 has no shift of its own and gets 1. `bias` replaces the node's.
+    A factor of 0 has no shift of its own and gets 1. A channel without weights has a constant output q, whose bias
+    may be too large for the short requantization; 4 q with a factor of 1/4 gives the same.
     """
-    params = node.params
-    fill = (0, -len(params["multiplier"]) % channels)
-    right = np.where(params["multiplier"] == 0, 1, -params["shift"].astype(np.int64))
+    bias, multiplier, shift = (node.params[k].astype(np.int64) for k in ("bias", "multiplier", "shift"))
+    constant = constant_channels(node, operator(node.op).weight_axis)
+    output = np.clip(requantize(bias, multiplier, shift), -512, 511)
+    right = np.where(multiplier == 0, 1, -shift)
+    return (
+        np.where(constant, 4 * output, bias),
+        np.where(constant, 1 << 30, multiplier),
+        np.where(constant, 1, right),
+    )
+
+
+def _tables(node: Node, channels: int, extra_bias: Array | int = 0) -> dict[str, Any]:
+    """Bias, multiplier and shift to the right, filled up to whole blocks of `channels`."""
+    bias, multiplier, right = _factors(node)
+    fill = (0, -len(bias) % channels)
     return {
-        "bias": np.pad(params["bias"] if bias is None else bias, fill).astype(np.int32),
-        "multiplier": np.pad(params["multiplier"], fill),
+        "bias": np.pad(bias + extra_bias, fill).astype(np.int32),
+        "multiplier": np.pad(multiplier, fill).astype(np.int32),
         "shift": np.pad(right, fill, constant_values=1).astype(np.int8),
     }
 
@@ -69,8 +84,8 @@ def conv_2_channels_unsigned(node: Node) -> dict[str, Any]:
     The kernel sums u * v with u = x + 128, v = w + 128 and subtracts 128 * sum(u); what remains is constant.
     """
     unsigned = _rows(node).astype(np.int64) + 128
-    bias = node.params["bias"].astype(np.int64) - 128 * unsigned.sum(axis=1) + 128 * 128 * unsigned.shape[1]
-    return {"weights": _as_int8(_blocks(unsigned, 2, 4).transpose(0, 2, 3, 1)), **_tables(node, 2, bias)}
+    extra = 128 * 128 * unsigned.shape[1] - 128 * unsigned.sum(axis=1)
+    return {"weights": _as_int8(_blocks(unsigned, 2, 4).transpose(0, 2, 3, 1)), **_tables(node, 2, extra)}
 
 
 def conv_8_channels(node: Node) -> dict[str, Any]:

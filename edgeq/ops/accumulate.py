@@ -59,29 +59,41 @@ def lower_accumulation(node: Node, weights: Value, bias: Value | None, channel_a
     }
 
 
+def constant_channels(node: Node, channel_axis: int) -> Array:
+    """Which output channels of a lowered node have no weight but zeros, so that their output never changes."""
+    w = node.params["weights"]
+    return np.asarray(~np.any(w, axis=tuple(a for a in range(w.ndim) if a != channel_axis)))
+
+
 def accumulation_facts(node: Node, channel_axis: int) -> dict[str, int]:
     """What kernels ask about a lowered node besides its shape.
 
-    taps: weights per output channel. right_shifts: 1 when every channel shifts right by at least one bit (channels
-    with factor 0 aside). accumulator_bits: magnitude bits that hold every accumulator. symmetric_weights: no -128.
+    taps: weights per output channel. right_shifts: 1 when every channel shifts right by at least one bit.
+    accumulator_bits: magnitude bits that hold every accumulator. symmetric_weights: no -128. Channels of constant
+    output are left out of both, and factors of 0 out of the first: packers give them tables that fit.
     """
     if not node.params:
         return {}
     weights, multiplier, shift = (node.params[k] for k in ("weights", "multiplier", "shift"))
+    live = ~constant_channels(node, channel_axis)
     return {
         "taps": weights.size // weights.shape[channel_axis],
-        "right_shifts": int(np.all((shift < 0) | (multiplier == 0))),
-        "accumulator_bits": accumulator_bound(node, channel_axis).bit_length(),
+        "right_shifts": int(np.all((shift < 0) | (multiplier == 0) | ~live)),
+        "accumulator_bits": int(_accumulator_bounds(node, channel_axis)[live].max(initial=0)).bit_length(),
         "symmetric_weights": int(weights.min(initial=0) > -128),
     }
 
 
-def accumulator_bound(node: Node, channel_axis: int) -> int:
-    """The largest magnitude that any accumulator of a lowered node can reach, partial sums included."""
+def _accumulator_bounds(node: Node, channel_axis: int) -> Array:
     w = np.abs(node.params["weights"].astype(np.int64))
     taps = tuple(a for a in range(w.ndim) if a != channel_axis)
     x_low, x_high = node.input(0).type.dtype.bounds
-    return int((w.sum(axis=taps) * max(-x_low, x_high) + np.abs(node.params["bias"].astype(np.int64))).max())
+    return np.asarray(w.sum(axis=taps) * max(-x_low, x_high) + np.abs(node.params["bias"].astype(np.int64)))
+
+
+def accumulator_bound(node: Node, channel_axis: int) -> int:
+    """The largest magnitude that any accumulator of a lowered node can reach, partial sums included."""
+    return int(_accumulator_bounds(node, channel_axis).max())
 
 
 def finish_accumulation(

@@ -89,3 +89,16 @@ def make_case(
         "clamp_max": clamp[1],
     }
     return Case(node, x)
+
+
+def constant_channels(case: Case) -> Case:
+    """The case with every other output channel without weights, with a bias and a shift that only these may have."""
+    params = case.node.params
+    axis = operator(case.node.op).weight_axis
+    weights = np.moveaxis(params["weights"].copy(), axis, 0)
+    weights[::2] = 0
+    params["weights"] = np.moveaxis(weights, 0, axis)
+    params["bias"], params["shift"] = params["bias"].copy(), params["shift"].copy()
+    params["bias"][::2] = np.resize([2**31 - 1, -(2**31), 2**30, 0, -77], params["bias"][::2].shape)
+    params["shift"][::2] = np.resize([-24, -23, -31, 0, 0], params["shift"][::2].shape)
+    return case

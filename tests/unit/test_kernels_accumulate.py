@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgeq import resources
 from edgeq.kernels.registry import Kernel, kernels
 from edgeq.ops.fixed_point import requantize
-from tests.kernels.cases import Case, make_case
+from tests.kernels.cases import Case, constant_channels, make_case
 from tests.kernels.host_runner import WARNINGS, host_program, run_on_host
 from tests.tools import need
 
@@ -37,6 +37,7 @@ GRID: dict[str, Case] = {
     "left shifts": make_case("conv2d", (1, 3, 3, 2), (4, 2, 2, 2), shifts=(-2, 3)),
     "deep shifts": make_case("conv2d", (1, 3, 3, 8), (4, 2, 2, 8), shifts=(-31, -1)),
     "clamped": make_case("conv2d", (1, 3, 3, 8), (4, 2, 2, 8), clamp=(-10, 31), output_zero_point=-10),
+    "constant channels": constant_channels(make_case("conv2d", (1, 4, 4, 4), (7, 3, 3, 4), pads=(1, 1, 1, 1))),
     "depthwise": make_case("depthwise_conv2d", (1, 5, 4, 8), (3, 3, 8), pads=(1, 1, 1, 1)),
     "depthwise odd": make_case("depthwise_conv2d", (1, 5, 7, 5), (3, 2, 5), strides=(2, 1), pads=(0, 1, 1, 0)),
     "depthwise x3": make_case("depthwise_conv2d", (1, 5, 4, 3), (3, 3, 9), pads=(1, 1, 1, 1)),
@@ -46,6 +47,7 @@ GRID: dict[str, Case] = {
     "depthwise extreme": make_case("depthwise_conv2d", (1, 4, 4, 7), (3, 3, 7), extreme=True, pads=(1, 1, 1, 1)),
     "depthwise left shifts": make_case("depthwise_conv2d", (1, 4, 4, 4), (3, 3, 4), shifts=(-1, 4)),
     "dense": make_case("dense", (1, 64), (10, 64)),
+    "dense constant channels": constant_channels(make_case("dense", (1, 9), (11, 9))),
     "dense one": make_case("dense", (1, 1), (1, 1)),
     "dense rows": make_case("dense", (1, 3, 17), (9, 17)),
     "dense extreme": make_case("dense", (1, 300), (13, 300), extreme=True, input_zero_point=-128),
