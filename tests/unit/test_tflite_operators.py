@@ -18,6 +18,7 @@ from edgeq.passes.check import check_graph
 from edgeq.passes.pipeline import to_integer
 from tests.oracles.litert import LiteRt, random_inputs
 from tests.oracles.tflite_cases import BOTH, INT8_ONLY, Draw
+from tests.oracles.tflite_writer import TensorSpec, single_op_model
 from tests.tools import need, shared
 
 SAMPLES = 3
@@ -122,3 +123,54 @@ def test_every_tensor_of_real_float_models_agrees_with_litert(name: str) -> None
     path = shared() / "models" / "mlperf_tiny" / name
     graph = load_model(path)
     assert unequal_tensors(graph, LiteRt(path.read_bytes(), keep_all=True), 2, tolerance=1e-4) == []
+
+
+def near_ties(op: str, scales: tuple[float, float, float], *, per_channel: bool) -> bytes:
+    """A layer of one input whose biases alone are its sums: those within 3 of every rounding threshold."""
+    sx, sw, sy = scales
+    halves = (np.arange(-100, 100) + 0.5) / (sx * sw / sy)
+    sums = np.unique(np.round(halves).astype(np.int64)[:, None] + np.arange(-3, 4))
+    n = len(sums)
+    shape, axis = {
+        "CONV_2D": ([n, 1, 1, 1], 0),
+        "DEPTHWISE_CONV_2D": ([1, 1, 1, n], 3),
+        "FULLY_CONNECTED": ([n, 1], 0),
+    }[op]
+    count = n if per_channel else 1
+    bias_scale = np.repeat(np.float32(sx) * np.float32(sw), count)
+    w = TensorSpec(shape, scale=[sw] * count, axis=axis, data=np.zeros(shape))
+    b = TensorSpec([n], "int32", scale=bias_scale, data=sums)
+    dense = op == "FULLY_CONNECTED"
+    options = {} if dense else {"StrideH": 1, "StrideW": 1, "Padding": 1}
+    x = TensorSpec([1, 1] if dense else [1, 1, 1, 1], scale=sx)
+    y = TensorSpec([1, n] if dense else [1, 1, 1, n], scale=sy)
+    return single_op_model(op, [x], [y], options, [w, b], version=5)
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize(
+    "op",
+    [
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        pytest.param(
+            "FULLY_CONNECTED",
+            marks=pytest.mark.xfail(
+                strict=True,
+                reason="LiteRT rounds sum * (double) x * w / y once, halves away from zero; `dense` rounds halves up "
+                "and multiplies the scales in single precision",
+            ),
+        ),
+    ],
+)
+def test_sums_beside_every_threshold_round_as_litert_does(op: str, per_channel: bool) -> None:
+    need("litert")
+    rng = np.random.default_rng(11)
+    for case in range(12):
+        sx, sw = (float(np.float32(rng.uniform(0.001, 0.1))) for _ in range(2))
+        sy = float(np.float32(sx * sw * 2.0 ** rng.uniform(6, 20) / 100))
+        if case % 4 == 0:
+            # Powers of two: sums that lie exactly between two results.
+            sx, sw, sy = 0.5, 0.25, 2.0 ** (case // 4)
+        ((ours, theirs),) = both_outputs(near_ties(op, (sx, sw, sy), per_channel=per_channel), case, quantized=True)
+        np.testing.assert_array_equal(ours, theirs, err_msg=f"scales {sx}, {sw}, {sy}")
