@@ -49,7 +49,8 @@ def _note(graph: Graph, value: Value, perm: Sequence[int], is_output: bool) -> N
     assert facts is not None
     order = _source_perm(facts, value)
     assert order is not None
-    facts["perm"] = list(compose(order, perm))
+    whole = compose(order, perm)
+    facts["perm"] = None if whole == tuple(range(len(whole))) else list(whole)
     origin = graph.meta.get("origin", {})
     if value.name in origin:
         tensor, first = origin[value.name]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeq.ir.graph import Graph, Node
+from edgeq.passes.axes import is_agnostic
 from edgeq.passes.border_layout import absorb_border_layout
 from edgeq.passes.compose_transposes import compose_transposes
 from edgeq.passes.flip_regions import flip_regions
@@ -30,6 +31,7 @@ def eliminate_transposes(graph: Graph) -> bool:
 def _round(graph: Graph) -> bool:
     changed = compose_transposes(graph)
     changed |= merge_duplicates(graph)
+    changed |= absorb_border_layout(graph)
     changed |= merge_reshapes(graph)
     changed |= remove_identity(graph)
     changed |= _keep_dims(graph)
@@ -59,7 +61,7 @@ def _pass_reshapes(graph: Graph) -> bool:
     for node in list(graph.nodes):
         uses = Uses(graph)
         turn = uses.private_producer(node.input(0), "transpose") if node.op == "reshape" else None
-        if turn is None:
+        if turn is None or not _may_go_on(uses, node):
             continue
         found = pass_reshape(turn.input(0).shape, turn.attrs["perm"], node.output.shape)
         if found is None:
@@ -71,6 +73,14 @@ def _pass_reshapes(graph: Graph) -> bool:
         graph.remove_dead()
         changed = True
     return changed
+
+
+def _may_go_on(uses: Uses, reshape: Node) -> bool:
+    """Behind the reshape a transposition meets something that it can cancel with or pass."""
+    readers = uses.consumers(reshape.output)
+    return uses.is_output(reshape.output) or any(
+        n.op in ("transpose", "reshape", "mean", "argmax") or is_agnostic(n) for n in readers
+    )
 
 
 def _into_dense(graph: Graph) -> bool:

@@ -2,7 +2,7 @@
 
 A region is a set of connected axis-agnostic nodes. Exporters surround each with transpositions to and from their own
 layout; running the region in the layout of its neighbours cancels these. A region is flipped only if the elements moved
-by transpositions become fewer, so that repeated flipping ends.
+by transpositions become fewer, or as many but later in the graph, so that repeated flipping ends.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.passes.axes import is_agnostic, permuted_attrs, permuted_constant
-from edgeq.passes.border_layout import can_absorb
+from edgeq.passes.border_layout import absorb_border_layout, can_absorb
 from edgeq.passes.compose_transposes import compose_transposes
 from edgeq.passes.merge_duplicates import merge_duplicates
 from edgeq.passes.rewrite import Uses, compose, insert_before, inverse, keeps_order, new_constant, new_node
@@ -48,12 +48,14 @@ def _flip_one(graph: Graph) -> bool:
         return False
     for region in _regions(graph, uses):
         for perm in _candidates(region, uses):
-            if _gain(graph, region, uses, perm) > 0 and _is_legal(region, perm):
+            gain = _gain(graph, region, uses, perm)
+            if (gain > 0 or (gain == 0 and _sinks(region, uses, perm))) and _is_legal(region, perm):
                 _flip(graph, region, perm)
                 graph.remove_dead()
                 # The gain counts on these, so they come before the next region is weighed.
                 compose_transposes(graph)
                 merge_duplicates(graph)
+                absorb_border_layout(graph)
                 return True
     return False
 
@@ -99,6 +101,20 @@ def _candidates(region: Region, uses: Uses) -> list[Perm]:
             if reader.op == "transpose":
                 found[tuple(reader.attrs["perm"])] = None
     return [p for p in found if p != tuple(range(len(p)))]
+
+
+def _sinks(region: Region, uses: Uses, perm: Perm) -> bool:
+    """Flipping only moves transpositions from the region's inputs to its results: nearer to what may stop them."""
+    producers = [uses.producer(v) for v in region.inputs]
+    return bool(producers) and all(
+        p is not None
+        and p.op == "transpose"
+        and inverse(p.attrs["perm"]) == perm
+        and not keeps_order(perm, p.output.shape)
+        and all(id(n) in region.members for n in uses.consumers(p.output))
+        and not uses.is_output(p.output)
+        for p in producers
+    )
 
 
 def _moved(perm: Sequence[int], shape: Sequence[int], elements: int) -> int:
@@ -195,4 +211,4 @@ def _turned_constant(graph: Graph, node: Node, value: Value, perm: Perm) -> Valu
     data, quantization = turned
     if node.op == "concat":
         data = data.reshape((1,) * (len(perm) - data.ndim) + data.shape)
-    return new_constant(graph, value.name, data, quantization)
+    return new_constant(graph, f"{node.name}.constant", data, quantization)

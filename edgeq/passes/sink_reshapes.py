@@ -61,7 +61,7 @@ def _sink_pair(graph: Graph, uses: Uses, node: Node) -> bool:
         if quantization is not None and not quantization.is_per_tensor:
             return False
         shape = () if scalar else (value.shape[-1],)
-        replaced[id(value)] = new_constant(graph, value.name, value.constant.reshape(shape), quantization)
+        replaced[id(value)] = new_constant(graph, f"{node.name}.constant", value.constant.reshape(shape), quantization)
     _swap(graph, node, computed, replaced)
     return True
 

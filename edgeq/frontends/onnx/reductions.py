@@ -23,7 +23,8 @@ def reduce_mean(node: NodeImport) -> None:
     given = node.integers(1, "axes") if node.opset >= 18 and node.has(1) else None
     axes = node.attrs.ints("axes") if node.opset < 18 else given
     keep = bool(node.attrs.integer("keepdims", 1))
-    if not axes and node.attrs.integer("noop_with_empty_axes", 0):
+    noop = bool(node.attrs.integer("noop_with_empty_axes", 0))
+    if not axes and noop:
         node.bind(0, x)
         return
     chosen = tuple(sorted({_axis(a, rank) for a in axes or range(rank)}))
