@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgeq.report.layout import Column, count, facts, heading, number, paragraph, shape, table
+from edgeq.report.layout import Column, count, facts, heading, number, paragraph, table
 
 
 def render_inspection(found: Mapping[str, Any]) -> str:
     """Inputs, outputs, operators, totals, and what cannot be converted."""
-    kind = {True: "quantized", False: "float", None: "unknown"}[found["quantized"]]
+    kind = {True: ", quantized", False: ", float", None: ""}[found["quantized"]]
     lines = facts(
         [
-            ("model", f"{found['file']}" + (f" ({found['format']}, {kind})" if found["format"] else "")),
+            ("model", f"{found['file']}" + (f" ({found['format']}{kind})" if found["format"] else "")),
             ("SHA-256", found["sha256"]),
         ],
         indent=0,
@@ -46,7 +46,7 @@ def _endpoints(found: Mapping[str, Any]) -> list[str]:
             tensor["name"],
             f"{kind} {index}",
             tensor["dtype"],
-            shape(tensor["shape"]),
+            _shape(tensor["shape"]),
             "-" if tensor["scale"] is None else f"{tensor['scale']:.9g}",
             "-" if tensor["zero_point"] is None else str(tensor["zero_point"]),
         ]
@@ -71,16 +71,24 @@ def _operators(found: Mapping[str, Any]) -> list[str]:
             str(index),
             layer["name"],
             layer["op"],
-            shape(layer["output_shape"]),
+            _shape(layer["output_shape"]),
             layer["dtype"],
             number(layer["parameters"]),
             number(layer["macs"]),
         ]
         for index, layer in enumerate(found["layers"])
     ]
-    rows.append(["", "total", "", "", "", number(found["parameters"]), number(found["macs"])])
+    macs = number(found["macs"]) if any(layer["macs"] is not None for layer in found["layers"]) else "-"
+    rows.append(["", "total", "", "", "", number(found["parameters"]), macs])
     lines = table(columns, rows)
     if found["converted_ops"]:
         names = ", ".join(f"{many} {op}" for op, many in found["converted_ops"].items())
         lines += ["", *paragraph(f"after simplification: {names}")]
     return lines
+
+
+def _shape(dims: Sequence[int | None] | None) -> str:
+    """`1x?x64`; `?` for what the file does not tell."""
+    if dims is None:
+        return "?"
+    return "x".join("?" if size is None else str(size) for size in dims) or "scalar"

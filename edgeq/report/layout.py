@@ -15,11 +15,12 @@ _NARROWEST = 12
 
 @dataclass(frozen=True)
 class Column:
-    """A table column. flex: may be narrowed, by leaving out the middle of its texts, when the table is too wide."""
+    """A table column, narrowed when the table is too wide: flex leaves out the middle of texts, wrap breaks lines."""
 
     title: str
     right: bool = False
     flex: bool = False
+    wrap: bool = False
 
 
 def number(value: float | None) -> str:
@@ -68,13 +69,21 @@ def table(
     _narrow(columns, widths, indent, width)
     lines = [_row([c.title for c in columns], columns, widths, indent)]
     lines.append(" " * indent + _GAP.join("-" * w for w in widths))
-    lines += [_row(row, columns, widths, indent) for row in rows]
+    for row in rows:
+        broken = [
+            textwrap.wrap(cell, w, break_on_hyphens=False) if c.wrap else [cell]
+            for cell, c, w in zip(row, columns, widths, strict=True)
+        ]
+        for line in range(max(map(len, broken), default=0) or 1):
+            lines.append(_row([part[line] if line < len(part) else "" for part in broken], columns, widths, indent))
     return lines
 
 
 def _narrow(columns: Sequence[Column], widths: list[int], indent: int, width: int) -> None:
     while indent + sum(widths) + len(_GAP) * (len(widths) - 1) > width:
-        candidates = [i for i, c in enumerate(columns) if c.flex and widths[i] > max(_NARROWEST, len(c.title))]
+        candidates = [
+            i for i, c in enumerate(columns) if (c.flex or c.wrap) and widths[i] > max(_NARROWEST, len(c.title))
+        ]
         if not candidates:
             return
         widths[max(candidates, key=lambda i: widths[i])] -= 1

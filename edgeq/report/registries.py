@@ -17,7 +17,7 @@ def render_boards(boards: Sequence[Mapping[str, Any]]) -> str:
         Column("flash", right=True),
         Column("RAM", right=True),
         Column("emulator"),
-        Column("features", flex=True),
+        Column("features", wrap=True),
     ]
     rows = [
         [
@@ -41,7 +41,7 @@ def _kilobytes(size: int | None) -> str:
 
 def render_ops(registries: Mapping[str, Any]) -> str:
     """Operators with the formats and instruction sets of their kernels, then what the words mean."""
-    columns = [Column("operator"), Column("what", flex=True), Column("formats"), Column("kernels")]
+    columns = [Column("operator"), Column("what", wrap=True), Column("formats"), Column("kernels")]
     rows = [
         [row["name"], row["summary"], " ".join(row["formats"]) or "-", " ".join(row["isas"]) or row["without_kernel"]]
         for row in registries["operators"]

@@ -1,70 +1,20 @@
-"""What is in a model file: every operator, what it costs, and everything that edgeq cannot convert, all at once."""
+"""Inspects a model: imports it, tries its conversion, and gathers what stands in the way."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from edgeq.errors import EdgeqError, ModelDataError, UnsupportedError
 from edgeq.frontends.detect import load_model
+from edgeq.inspect.content import Inspection, Layer, Tensor
+from edgeq.inspect.listing import list_file
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ops.registry import operator
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 
 _CALIBRATE = "a float model: edgeq quantizes it to int8 with samples (edgeq convert --calibrate samples.npz)"
-
-
-@dataclass
-class Layer:
-    """One operator of the model as imported; the shape is channel-last, as the C has it."""
-
-    name: str
-    op: str
-    output_shape: list[int]
-    dtype: str
-    parameters: int
-    macs: int
-
-
-@dataclass
-class Tensor:
-    """An input or output of the model."""
-
-    name: str
-    shape: list[int]
-    dtype: str
-    scale: float | None
-    zero_point: int | None
-
-
-@dataclass
-class Inspection:
-    """What `inspect_model` found.
-
-    layers: as imported, without the changes of layout that vanish. converted_ops: how many of each operator the C runs.
-    problems: everything that cannot be converted, by node name; empty when `convertible`. notes: what conversion needs.
-    """
-
-    file: str
-    sha256: str = ""
-    format: str | None = None
-    quantized: bool | None = None
-    convertible: bool = False
-    inputs: list[Tensor] = field(default_factory=list)
-    outputs: list[Tensor] = field(default_factory=list)
-    layers: list[Layer] = field(default_factory=list)
-    parameters: int = 0
-    macs: int = 0
-    converted_ops: dict[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain JSON values."""
-        return asdict(self)
 
 
 def inspect_model(path: str | Path, dimensions: Mapping[str, int] | None = None) -> Inspection:
@@ -80,7 +30,10 @@ def inspect_model(path: str | Path, dimensions: Mapping[str, int] | None = None)
         _try_conversion(found, graph)
     except (UnsupportedError, ModelDataError) as error:
         _note(found, error)
-    found.sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    data = file.read_bytes()
+    found.sha256 = hashlib.sha256(data).hexdigest()
+    if not found.layers:
+        list_file(found, data, str(file))
     found.convertible = not found.problems
     return found
 
@@ -97,7 +50,7 @@ def _describe(found: Inspection, graph: Graph) -> None:
     found.inputs = [_tensor(v) for v in graph.inputs]
     found.outputs = [_tensor(v) for v in graph.outputs]
     found.layers = [_layer(node) for node in graph.nodes]
-    found.macs = sum(layer.macs for layer in found.layers)
+    found.macs = sum(layer.macs or 0 for layer in found.layers)
     constants = {id(v): v.type.elements for v in graph.values() if v.is_constant}
     found.parameters = sum(constants.values())
 
