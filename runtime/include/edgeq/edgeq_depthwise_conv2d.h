@@ -52,8 +52,7 @@ void edgeq_depthwise_conv2d_a8_w8__c(const edgeq_depthwise_conv2d_t *layer, cons
 void edgeq_depthwise_conv2d_a8_w8_1ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
 
-/* 4 channels at a time. weights: the line, then [in_c / 4][tap][4]. Reads up to 3 bytes past the input when in_c is no
- * multiple of 4. */
+/* 4 channels at a time; in_c % 4 == 0. weights: the line, then [in_c / 4][tap][4]. */
 void edgeq_depthwise_conv2d_a8_w8_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
 

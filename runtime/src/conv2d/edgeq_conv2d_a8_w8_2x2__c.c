@@ -12,6 +12,7 @@
 #define EDGEQ_PATCH_TYPE uint16_t
 #define EDGEQ_PATCH_PIXELS 2
 #define EDGEQ_PATCH_OFFSET 128
+#define EDGEQ_PATCH_TOTALS 1
 #define EDGEQ_PATCH_STEP 4
 #include "edgeq/edgeq_compiler.h"
 #include "patches.h"

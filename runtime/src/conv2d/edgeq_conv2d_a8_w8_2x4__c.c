@@ -6,6 +6,7 @@
 #define EDGEQ_PATCH_TYPE int8_t
 #define EDGEQ_PATCH_PIXELS 4
 #define EDGEQ_PATCH_OFFSET 0
+#define EDGEQ_PATCH_TOTALS 0
 #define EDGEQ_PATCH_STEP 4
 #include "edgeq/edgeq_compiler.h"
 #include "patches.h"

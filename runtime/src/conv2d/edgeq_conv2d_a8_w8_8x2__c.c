@@ -11,6 +11,7 @@
 #define EDGEQ_PATCH_TYPE uint16_t
 #define EDGEQ_PATCH_PIXELS 2
 #define EDGEQ_PATCH_OFFSET 128
+#define EDGEQ_PATCH_TOTALS 0
 #define EDGEQ_PATCH_STEP 2
 #include "edgeq/edgeq_compiler.h"
 #include "patches.h"

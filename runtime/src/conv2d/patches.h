@@ -4,6 +4,7 @@
  *   EDGEQ_PATCH_TYPE    the buffer's element: int8_t, or uint16_t for a value in a 16-bit lane
  *   EDGEQ_PATCH_PIXELS  pixels per block; a tap of all pixels is one 32-bit word, element i belongs to pixel i
  *   EDGEQ_PATCH_OFFSET  added to every value
+ *   EDGEQ_PATCH_TOTALS  1 when the kernel wants the sums of each pixel's elements, 0 when not
  *   EDGEQ_PATCH_STEP    taps per pass of the inner loop; the buffer is filled up to a multiple of it
  * and, after it, calls edgeq_for_each_block from its entry, with a function that computes all outputs of a block.
  * Taps are in the order of the weights: ky, kx, c. Taps in the padding hold the input's zero point.
@@ -21,25 +22,36 @@
 typedef void edgeq_block_function(const edgeq_conv2d_t *layer, const uint32_t *buffer, const int32_t *totals,
                                   int32_t count, int8_t *output);
 
+#if EDGEQ_PATCH_TOTALS
+#define EDGEQ_PATCH_COUNT(value) sum += (value)
+#else
+#define EDGEQ_PATCH_COUNT(value) ((void)0)
+#endif
+
+/* Copies from[i] to pixel's element of tap i. */
+#define EDGEQ_PATCH_PUT(i)                                                           \
+  do {                                                                               \
+    const EDGEQ_PATCH_TYPE value = (EDGEQ_PATCH_TYPE)(from[i] + EDGEQ_PATCH_OFFSET); \
+    to[(i) * EDGEQ_PATCH_PIXELS] = value;                                            \
+    EDGEQ_PATCH_COUNT(value);                                                        \
+  } while (0)
+
 /* Copies `count` contiguous values to every EDGEQ_PATCH_PIXELS-th element; returns the end, adds up the elements. */
 static inline EDGEQ_PATCH_TYPE *edgeq_patch_copy(EDGEQ_PATCH_TYPE *to, const int8_t *from, int32_t count,
                                                  int32_t *total) {
-  const int8_t *const end = from + count;
   int32_t sum = *total;
-  while (end - from >= 4) {
-    for (int i = 0; i < 4; i++) {
-      const EDGEQ_PATCH_TYPE value = (EDGEQ_PATCH_TYPE)(from[i] + EDGEQ_PATCH_OFFSET);
-      to[i * EDGEQ_PATCH_PIXELS] = value;
-      sum += value;
-    }
+  for (; count >= 4; count -= 4) {
+    EDGEQ_PATCH_PUT(0);
+    EDGEQ_PATCH_PUT(1);
+    EDGEQ_PATCH_PUT(2);
+    EDGEQ_PATCH_PUT(3);
     from += 4;
     to += 4 * EDGEQ_PATCH_PIXELS;
   }
-  while (from != end) {
-    const EDGEQ_PATCH_TYPE value = (EDGEQ_PATCH_TYPE)(*from++ + EDGEQ_PATCH_OFFSET);
-    *to = value;
+  for (; count > 0; count--) {
+    EDGEQ_PATCH_PUT(0);
+    from++;
     to += EDGEQ_PATCH_PIXELS;
-    sum += value;
   }
   *total = sum;
   return to;

@@ -1,8 +1,7 @@
 /* Depthwise convolution by blocks of 4 channels, one pixel at a time; depth multiplier 1, windows of up to 30 taps.
  *
- * Weights are packed [c / 4][tap][4] after a line of zero points (see taps.h), and read once per pixel, in order. When
- * the channels are no multiple of 4, up to 3 bytes past the input are read (and unused). Per tap: pointer load and
- * addition, 8 loads, 4 multiplications and additions, a third of the loop.
+ * Weights are packed [c / 4][tap][4] after a line of zero points (see taps.h), and read once per pixel, in order. Per
+ * tap: pointer load and addition, 8 loads, 4 multiplications and additions, a third of the loop.
  */
 #include "taps.h"
 
@@ -45,11 +44,10 @@ static void pixel(const edgeq_depthwise_conv2d_t *layer, const int8_t *const *fr
   const int32_t offset = 2 * layer->output_zero_point + 1;
   const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
   const int8_t *shift = layer->shift;
-  const int8_t *const output_end = output + channels;
   for (int32_t first = 0; first < channels; first += CHANNELS) {
     int32_t sums[CHANNELS];
     weights = sum_block(from, end, first, weights, bias + first, sums);
-    for (int32_t i = 0; i < CHANNELS && output != output_end; i++) {
+    for (int32_t i = 0; i < CHANNELS; i++) {
       *output++ = edgeq_finish(sums[i], *multiplier++, *shift++, offset, low, high);
     }
   }
