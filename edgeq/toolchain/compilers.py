@@ -18,9 +18,11 @@ CHOICES = ("auto", "zig", "gcc", "clang")
 OPTIMIZE: dict[str, dict[str, str]] = {
     "size": {"zig": "-Os", "gcc": "-Os", "clang": "-Os"},
     "balanced": {"zig": "-O2", "gcc": "-O2", "clang": "-O2"},
-    "speed": {"zig": "-O2", "gcc": "-O2", "clang": "-O2"},
+    "speed": {"zig": "-O3", "gcc": "-O3", "clang": "-O3"},
 }
-"""The -O level of each setting, per compiler."""
+"""The -O level of each setting, per compiler. On ResNet8 for Cortex-M4, M0+ and RV32IMC, gcc's -O2 runs 4 to 10 % fewer
+instructions than -Os for about 0.5 KB more code, -O3 another 3 to 5 % for 1 to 1.4 KB. Zig's -O3 equals its -O2, which
+runs 2 to 7 % fewer than -Os, for up to 4.5 KB on Arm (it unrolls) and 0.2 KB on RISC-V."""
 
 COMPILE_FLAGS = (
     "-std=c99",
