@@ -55,7 +55,7 @@ def is_real(*values: Value | None) -> bool:
 
 def new_constant(graph: Graph, base: str, data: Array, quantization: Quantization | None = None) -> Value:
     """A constant under a new name; reals become float32."""
-    array = np.ascontiguousarray(data.astype(np.float32) if data.dtype.kind == "f" else data)
+    array = np.ascontiguousarray(data.astype(np.float32) if data.dtype.kind == "f" else data).reshape(data.shape)
     kind = TensorType(tuple(array.shape), DType(array.dtype.name), quantization)
     return Value(graph.unique_name(base), kind, array)
 

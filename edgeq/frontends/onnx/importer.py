@@ -104,7 +104,9 @@ class Importer:
             dtype = DType(array.dtype.name)
         except ValueError:
             raise UnsupportedError(f"constant {name!r} of type {array.dtype} is used as data") from None
-        return Value(name, TensorType(tuple(array.shape), dtype, quantization), np.ascontiguousarray(array))
+        # ascontiguousarray alone would give a scalar an axis.
+        data = np.ascontiguousarray(array).reshape(array.shape)
+        return Value(name, TensorType(tuple(array.shape), dtype, quantization), data)
 
     def promote(self, constant: Constant) -> Value:
         """The constant as a value of the graph; the same value each time."""
@@ -170,13 +172,10 @@ class Importer:
         tensor = self.find(name)
         if tensor is None:
             raise ModelFileError(f"output {name!r} is never computed", hint="the file may be damaged; export it again")
-        if isinstance(tensor, Constant):
-            self.problems.add(f"output {name!r}", "does not depend on any input")
-            return None
-        value = tensor
+        value = self._constant_output(name, tensor) if isinstance(tensor, Constant) else tensor
         earlier = [self.tensors.get(o) for o in self.graph.meta["outputs"]]
         taken = any(v is value for v in (*self.graph.inputs, *earlier))
-        if taken:
+        if taken and not value.is_constant:
             node = make_node(
                 "reshape",
                 self.fresh_node(f"{name}.copy"),
@@ -197,6 +196,12 @@ class Importer:
             "perm": None,
             "source_dtype": self._source_dtype(name, value),
         }
+        return value
+
+    def _constant_output(self, name: str, tensor: Constant) -> Value:
+        """An output that no input reaches; legal here, refused by the pipeline."""
+        kind = TensorType(tensor.shape, DType(tensor.array.dtype.name), tensor.quantization)
+        value = self.tensors[name] = Value(name, kind, tensor.array)
         return value
 
     def _source_dtype(self, name: str, value: Value) -> str:

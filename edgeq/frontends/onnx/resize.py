@@ -74,15 +74,22 @@ def _sizes(node: NodeImport, shape: Spatial) -> tuple[Spatial, tuple[float, ...]
     node.attrs.ignore("extrapolation_value", "cubic_coeff_a", "exclude_outside")  # of modes that are refused
     if node.has(1):
         node.weights(1, "region of interest")  # of tf_crop_and_resize, which is refused
-    if node.attrs.ints("axes") is not None:
-        raise UnsupportedError("attribute 'axes' is not supported")
+    rank = len(shape)
+    axes = [a % rank if -rank <= a < rank else -1 for a in node.attrs.ints("axes") or range(rank)]
+    if len(set(axes)) != len(axes) or -1 in axes:
+        raise UnsupportedError(f"axes {axes} of a tensor with {rank} axes")
     policy = node.attrs.string("keep_aspect_ratio_policy", "stretch")
     scales = node.constant(2, "scales") if node.has(2) else np.zeros(0)
     if not node.has(3):
-        return _scaled(node, shape, scales)
-    sizes = node.integers(3, "sizes")
-    if scales.size or policy != "stretch" or len(sizes) != len(shape):
-        raise UnsupportedError(f"its sizes {sizes} do not fit, or keep_aspect_ratio_policy is {policy!r}")
+        if scales.size != len(axes):
+            raise UnsupportedError(f"{scales.size} scales for {len(axes)} axes")
+        spread = np.ones(rank)
+        spread[axes] = scales.reshape(-1)
+        return _scaled(node, shape, spread)
+    given = node.integers(3, "sizes")
+    if scales.size or policy != "stretch" or len(given) != len(axes):
+        raise UnsupportedError(f"its sizes {given} do not fit, or keep_aspect_ratio_policy is {policy!r}")
+    sizes = tuple(given[axes.index(a)] if a in axes else n for a, n in enumerate(shape))
     return sizes, tuple(new / n for new, n in zip(sizes, shape, strict=True))
 
 
