@@ -9,20 +9,13 @@ import numpy as np
 from edgeq.ir.graph import Node, Value
 from edgeq.ir.types import Array
 from edgeq.ops.base import Params
-from edgeq.ops.fixed_point import check_accumulator, clamp_bounds, quantize_multipliers, requantize
-
-
-def _factors(op: str, x: Value, weights: Value, y: Value, channels: int) -> Array:
-    """input scale * weight scale / output scale per channel, in the precision that TFLite computes it.
-
-    TFLite multiplies in double, but for a dense layer with one weight scale it multiplies the first two in single
-    precision; the last bit of the multiplier depends on it.
-    """
-    scales = np.asarray(weights.quantization.scale, dtype=np.float64)
-    if op == "dense" and weights.quantization.is_per_tensor:
-        product = np.float64(np.float32(x.scale) * np.float32(scales[0]))
-        return np.full(channels, product / y.scale)
-    return np.broadcast_to(x.scale * scales / y.scale, (channels,))
+from edgeq.ops.fixed_point import (
+    check_accumulator,
+    clamp_bounds,
+    exact_multiplier,
+    quantize_multipliers,
+    requantize,
+)
 
 
 def lower_accumulation(node: Node, weights: Value, bias: Value | None, channel_axis: int) -> Params:
@@ -40,7 +33,14 @@ def lower_accumulation(node: Node, weights: Value, bias: Value | None, channel_a
 
     x_low, x_high = x.type.dtype.bounds
     reach = np.abs(w).sum(axis=taps) * max(-x_low, x_high) + np.abs(folded)
-    multiplier, shift = quantize_multipliers(_factors(node.op, x, weights, y, channels))
+    scales = np.broadcast_to(np.asarray(weights.quantization.scale, dtype=np.float64), (channels,))
+    factors = x.scale * scales / y.scale
+    if node.op == "dense":
+        pairs = [exact_multiplier(float(f), int(reach.max())) for f in factors]
+        multiplier = np.array([m for m, _ in pairs], dtype=np.int32)
+        shift = np.array([s for _, s in pairs], dtype=np.int8)
+    else:
+        multiplier, shift = quantize_multipliers(factors)
     for channel in range(channels):
         check_accumulator(int(reach[channel]), int(shift[channel]), f"{node.name}, output channel {channel}")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from edgeq.errors import ModelDataError
 from edgeq.ir.types import Array
 
 INT32_MAX = 2**31 - 1
+OUTPUT_STEPS = 256
+"""From one end of int8 to the other, relative to any zero point."""
 
 
 def quantize_multiplier(factor: float) -> tuple[int, int]:
@@ -70,13 +73,47 @@ def requantize(x: Array, multiplier: Array | int, shift: Array | int) -> Array:
 
 
 def requantize_once(x: Array, multiplier: Array | int, shift: Array | int) -> Array:
-    """x * multiplier * 2**(shift - 31) rounded once, half up: LiteRT's rule for dense layers (since release 1.4).
+    """x * multiplier * 2**(shift - 31) rounded once, half away from zero: LiteRT's rule for dense layers (since 1.4).
 
+    LiteRT rounds the real product in double precision; `exact_multiplier` finds multipliers that give the same.
     Ranges as for `requantize`. The twin in C is `edgeq_requantize_once`.
     """
     exponent = 31 - np.asarray(shift, dtype=np.int64)
-    product = x.astype(np.int64) * np.asarray(multiplier, dtype=np.int64)
-    return np.asarray((product + (np.int64(1) << (exponent - 1))) >> exponent)
+    wide = x.astype(np.int64)
+    product = np.abs(wide) * np.asarray(multiplier, dtype=np.int64)
+    scaled = (product + (np.int64(1) << (exponent - 1))) >> exponent
+    return np.asarray(np.where(wide < 0, -scaled, scaled))
+
+
+@cache
+def exact_multiplier(factor: float, bound: int) -> tuple[int, int]:
+    """(multiplier, shift) with which `requantize_once` equals rounding x * factor in double, for every |x| <= bound.
+
+    Both are steps of x, so they are equal when they step at the same integers: each of the steps that an int8 output
+    can show confines the multiplier to an interval. Where the intervals have nothing in common, the nearest
+    multiplier is as good as 31 bits allow.
+    """
+    multiplier, shift = quantize_multiplier(factor)
+    if multiplier == 0:
+        return 0, 0
+    low, high = 0, 2**31 - 1
+    for step in range(OUTPUT_STEPS):
+        first = _first_above(step + 0.5, factor)
+        if first > bound:
+            break
+        half = (2 * step + 1) << (30 - shift)
+        low = max(low, -(-half // first))
+        if first > 1:
+            high = min(high, (half - 1) // (first - 1))
+    return (min(max(multiplier, low), high) if low <= high else multiplier), shift
+
+
+def _first_above(level: float, factor: float) -> int:
+    """The smallest integer x >= 1 with x * factor >= level in double precision."""
+    x = max(math.floor(level / factor) - 1, 1)
+    while x * factor < level:
+        x += 1
+    return x
 
 
 def check_accumulator(bound: int, shift: int, where: str) -> None:

@@ -99,6 +99,6 @@ def constant_channels(case: Case) -> Case:
     weights[::2] = 0
     params["weights"] = np.moveaxis(weights, 0, axis)
     params["bias"], params["shift"] = params["bias"].copy(), params["shift"].copy()
-    params["bias"][::2] = np.resize([2**31 - 1, -(2**31), 2**30, 0, -77], params["bias"][::2].shape)
+    params["bias"][::2] = np.resize([2**31 - 1, -(2**31 - 1), 2**30, 0, -77], params["bias"][::2].shape)
     params["shift"][::2] = np.resize([-24, -23, -31, 0, 0], params["shift"][::2].shape)
     return case

@@ -148,21 +148,7 @@ def near_ties(op: str, scales: tuple[float, float, float], *, per_channel: bool)
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
-@pytest.mark.parametrize(
-    "op",
-    [
-        "CONV_2D",
-        "DEPTHWISE_CONV_2D",
-        pytest.param(
-            "FULLY_CONNECTED",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="LiteRT rounds sum * (double) x * w / y once, halves away from zero; `dense` rounds halves up "
-                "and multiplies the scales in single precision",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("op", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
 def test_sums_beside_every_threshold_round_as_litert_does(op: str, per_channel: bool) -> None:
     need("litert")
     rng = np.random.default_rng(11)

@@ -97,19 +97,25 @@ static inline int32_t edgeq_high_multiply_floor(int32_t x, int32_t multiplier) {
 #endif
 }
 
-/* x * multiplier * 2^(shift - 31), rounded once, half up: the rule of LiteRT's dense layers. Ranges as above.
- * A right shift of e adds 2^(e - 1) to the floored product, because its half is a multiple of 2^31. */
+/* x * multiplier * 2^(shift - 31), rounded once, half away from zero: the rule of LiteRT's dense layers. Ranges as
+ * above. Works on |x|, where away from zero is up; a right shift of e then adds 2^(e - 1) to the floored product,
+ * because its half is a multiple of 2^31. */
 static inline int32_t edgeq_requantize_once(int32_t x, int32_t multiplier, int32_t shift) {
+  const int32_t size = x < 0 ? -x : x;
+  int32_t scaled;
   if (shift >= 0) {
-    return edgeq_high_multiply((int32_t)((uint32_t)x << shift), multiplier);
+    scaled = edgeq_high_multiply((int32_t)((uint32_t)size << shift), multiplier);
+  } else {
+    scaled = ((edgeq_high_multiply_floor(size, multiplier) >> (-shift - 1)) + 1) >> 1;
   }
-  return (((edgeq_high_multiply_floor(x, multiplier) >> (-shift - 1)) + 1) >> 1);
+  return x < 0 ? -scaled : scaled;
 }
 
-/* zero_point + edgeq_requantize_once(x, multiplier, -right) for 0 <= right <= 31 and |x| < 2^29, in fewer
- * instructions; offset is 2 * zero_point + 1. */
-static inline int32_t edgeq_requantize_once_right(int32_t x, int32_t multiplier, int32_t right, int32_t offset) {
-  return ((edgeq_multiply_floor(x, multiplier) >> right) + offset) >> 1;
+/* edgeq_requantize_once(x, multiplier, -right) for 0 <= right <= 31 and |x| < 2^29, in fewer instructions. */
+static inline int32_t edgeq_requantize_once_right(int32_t x, int32_t multiplier, int32_t right) {
+  const int32_t sign = x >> 31;
+  const int32_t scaled = ((edgeq_multiply_floor((x ^ sign) - sign, multiplier) >> right) + 1) >> 1;
+  return (scaled ^ sign) - sign;
 }
 
 /* x limited to [low, high]. */
@@ -129,10 +135,10 @@ static inline int8_t edgeq_finish(int32_t sum, int32_t multiplier, int32_t right
   return (int8_t)edgeq_clamp(edgeq_requantize_right(sum, multiplier, right, offset), low, high);
 }
 
-/* One output of the faster dense kernels, which round once: edgeq_requantize_once_right, limited. */
-static inline int8_t edgeq_finish_once(int32_t sum, int32_t multiplier, int32_t right, int32_t offset, int32_t low,
+/* One output of the faster dense kernels: edgeq_requantize_once_right, limited. */
+static inline int8_t edgeq_finish_once(int32_t sum, int32_t multiplier, int32_t right, int32_t zero_point, int32_t low,
                                        int32_t high) {
-  return (int8_t)edgeq_clamp(edgeq_requantize_once_right(sum, multiplier, right, offset), low, high);
+  return (int8_t)edgeq_clamp(edgeq_requantize_once_right(sum, multiplier, right) + zero_point, low, high);
 }
 
 #ifdef __cplusplus

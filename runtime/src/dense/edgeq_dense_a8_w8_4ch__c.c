@@ -19,8 +19,8 @@
     EDGEQ_FENCE_2(s##i, t); \
   } while (0)
 
-static inline const uint8_t *sum_block(const uint8_t *w, const int8_t *x, const int8_t *end, const int32_t *bias,
-                                       int32_t sums[OUTPUTS]) {
+static EDGEQ_NOINLINE const uint8_t *sum_block(const uint8_t *w, const int8_t *x, const int8_t *end,
+                                               const int32_t *bias, int32_t sums[OUTPUTS]) {
   int32_t s0 = bias[0], s1 = bias[1], s2 = bias[2], s3 = bias[3];
   do {
     const int32_t v = *x++;
@@ -39,7 +39,7 @@ static inline const uint8_t *sum_block(const uint8_t *w, const int8_t *x, const 
 
 void edgeq_dense_a8_w8_4ch__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch) {
   const int32_t low = layer->clamp_min, high = layer->clamp_max, out_c = layer->out_c;
-  const int32_t offset = 2 * layer->output_zero_point + 1;
+  const int32_t zero_point = layer->output_zero_point;
   const int32_t *const bias = layer->bias;
   (void)scratch;
   for (int32_t row = 0; row < layer->rows; row++) {
@@ -57,7 +57,7 @@ void edgeq_dense_a8_w8_4ch__c(const edgeq_dense_t *layer, const int8_t *input, i
       const int32_t end = first + OUTPUTS < out_c ? OUTPUTS : out_c - first;
       weights = sum_block(weights, input, row_end, bias + first, sums);
       for (int32_t i = 0; i < end; i++) {
-        *output++ = edgeq_finish_once(sums[i] - excess, *multiplier++, *shift++, offset, low, high);
+        *output++ = edgeq_finish_once(sums[i] - excess, *multiplier++, *shift++, zero_point, low, high);
       }
     }
     input = row_end;

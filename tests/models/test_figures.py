@@ -1,0 +1,41 @@
+"""The recorded costs hold, and the README shows them."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.mlperf_tiny import BOARDS, GOALS, PEER, ROOT, TOLERANCE, measure, recorded, rewrite, tables
+from tests.tools import need
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("model", ["ad", "kws"])
+@pytest.mark.parametrize("board", BOARDS)
+def test_no_cost_is_worse_than_recorded(model: str, board: str, goal: str) -> None:
+    need("shared", "zig", "unicorn")
+    was, now = recorded()[board][model][goal], measure(model, board, goal)
+    for key in ("instructions", "text_bytes", "rodata_bytes", "arena_bytes", "stack_bytes"):
+        assert now[key] <= was[key] * (1 + TOLERANCE), f"{key}: {was[key]} -> {now[key]} ({now['compiler']}); make bench"
+
+
+def test_readme_shows_the_recorded_figures() -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    assert "<!-- figures:instructions -->" in page and "<!-- figures:sizes -->" in page
+    assert rewrite(page, tables(recorded())) == page, "run make bench"
+
+
+@pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m3"])
+def test_recorded_instructions_are_no_more_than_cmsis_nn(board: str) -> None:
+    for model, peer in PEER["instructions"][board].items():
+        assert recorded()[board][model]["speed"]["instructions"] <= peer, model
+
+
+def test_recorded_code_is_smaller_than_cmsis_nn() -> None:
+    for board, row in PEER["text_bytes"].items():
+        for model, peer in row.items():
+            assert recorded()[board][model]["size"]["text_bytes"] < peer, (board, model)
+
+
+def test_riscv_stays_under_five_instructions_per_mac() -> None:
+    figure = recorded()["riscv"]["ic"]["speed"]
+    assert figure["instructions"] / figure["macs"] < 5
