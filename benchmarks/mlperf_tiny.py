@@ -55,7 +55,9 @@ def measure(model: str, board: str, optimize: str) -> dict[str, Any]:
     from edgeq.pipeline import compile_model
 
     with tempfile.TemporaryDirectory() as folder:
-        result = compile_model(models_dir() / MODELS[model], board, out=Path(folder) / "m", name=model, optimize=optimize)
+        result = compile_model(
+            models_dir() / MODELS[model], board, out=Path(folder) / "m", name=model, optimize=optimize
+        )
         bench = result.bench().to_json()
     keys = ("instructions", "macs", "text_bytes", "rodata_bytes", "arena_bytes", "stack_bytes", "compiler")
     return {key: bench[key] for key in keys}
@@ -91,7 +93,9 @@ def _instructions(figures: dict[str, Any]) -> str:
 
 
 def _sizes(figures: dict[str, Any]) -> str:
-    text = _row(["model", "code, M0+", "CMSIS-NN", "code, M4", "CMSIS-NN", "code, RV32IMC", "constants", "arena", "CMSIS-NN"])
+    text = _row(
+        ["model", "code, M0+", "CMSIS-NN", "code, M4", "CMSIS-NN", "code, RV32IMC", "constants", "arena", "CMSIS-NN"]
+    )
     text += _row(["---", *["---:"] * 8])
     for model in MODELS:
         size = {b: figures[b][model]["size"] for b in BOARDS}
@@ -134,8 +138,8 @@ def main() -> None:
             for goal in GOALS:
                 figure = measure(model, board, goal)
                 figures.setdefault(board, {}).setdefault(model, {})[goal] = figure
-                per_mac = figure["instructions"] / figure["macs"]
-                print(f"{board:14} {model:4} {goal:6} {figure['instructions']:>12,} {per_mac:6.2f}/MAC {figure['text_bytes']:>6,} B")
+                per_mac = f"{figure['instructions']:>12,} {figure['instructions'] / figure['macs']:6.2f}/MAC"
+                print(f"{board:14} {model:4} {goal:6} {per_mac} {figure['text_bytes']:>6,} B", flush=True)
     FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", "utf-8")
     readme = ROOT / "README.md"
     readme.write_text(rewrite(readme.read_text("utf-8"), tables(figures)), "utf-8")

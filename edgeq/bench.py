@@ -52,7 +52,8 @@ def bench_folder(folder: Path, manifest: Mapping[str, Any], *, compiler: str = "
             program, [blob], output_bytes=output_bytes(manifest), step_regions=step_regions(manifest), trace=False
         )
     text, rodata = model_bytes(program)
-    counts: list[int | None] = list(result.step_instructions or [None] * len(manifest["steps"]))
+    unknown: list[int | None] = [None] * len(manifest["steps"])
+    counts = result.step_instructions or unknown
     keys = ("name", "op", "kernel", "reason", "macs")
     return Bench(
         board=manifest["board"],

@@ -147,19 +147,21 @@ def _integer_graph(
     return calibrated_graph(graph, calibrate), graph
 
 
-def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str) -> dict[str, int] | None:
-    """Code and constants as built, when a compiler is there. Raises CapacityError when the board is too small."""
-    if board.is_host:
+def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str) -> dict[str, Any] | None:
+    """What the report says of the build, when a compiler is there. Raises CapacityError when the board is too small."""
+    if board.flash is None or board.ram is None:
         return None
     if compiler == "auto" and not available_compilers(board):
         check_capacity(board, manifest, {})
         return None
     try:
         with tempfile.TemporaryDirectory(prefix="edgeq-") as work:
-            text, rodata = model_bytes(build_folder(folder, manifest, board, Path(work), compiler=compiler))
+            program = build_folder(folder, manifest, board, Path(work), compiler=compiler)
+            text, rodata = model_bytes(program)
     except CapacityError:
         check_capacity(board, manifest, {})
         raise
     sizes = {"text_bytes": text, "rodata_bytes": rodata}
     check_capacity(board, manifest, sizes)
-    return sizes
+    memories = {"flash_bytes": board.flash.bytes, "ram_bytes": board.ram.bytes}
+    return {**sizes, **memories, "compiler": program.compiler}

@@ -131,9 +131,7 @@ def _run(
         )
 
 
-def _run_place(
-    folder: Path, manifest: Mapping[str, Any], place: str, blobs: list[bytes], compiler: str
-) -> list[bytes]:
+def _run_place(folder: Path, manifest: Mapping[str, Any], place: str, blobs: list[bytes], compiler: str) -> list[bytes]:
     return _run(folder, manifest, place, blobs, compiler, trace=False).outputs
 
 
@@ -233,9 +231,9 @@ def _in_source_layout(spec: Mapping[str, Any], array: Array) -> Array:
     """One sample's output in the axis order of the original model."""
     perm, source = spec.get("source_perm"), spec["source_shape"]
     if perm is None:
-        return array.reshape(source)
+        return np.asarray(array.reshape(source))
     internal = [source[axis] for axis in perm]
-    return array.reshape(internal).transpose(np.argsort(perm))
+    return np.asarray(array.reshape(internal).transpose(np.argsort(perm)))
 
 
 def _layer_sqnr(

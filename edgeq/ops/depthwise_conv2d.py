@@ -64,9 +64,7 @@ class DepthwiseConv2d(Operator):
         x = inputs[0]
         assert x is not None
         p = node.params
-        accumulator = self._accumulate(
-            node, x.astype(np.int32), p["weights"].astype(np.int32), p["input_zero_point"]
-        )
+        accumulator = self._accumulate(node, x.astype(np.int32), p["weights"].astype(np.int32), p["input_zero_point"])
         return [finish_accumulation(p, accumulator.astype(np.int64) + p["bias"], node.output.type.dtype.numpy)]
 
     def macs(self, node: Node) -> int:

@@ -57,9 +57,7 @@ def _run(
         store(value, np.asarray(inputs[value.name]))
     for node in graph.nodes:
         row = operator(node.op)
-        operands = [
-            None if v is None else constant(v) if v.is_constant else arrays[id(v)] for v in node.inputs
-        ]
+        operands = [None if v is None else constant(v) if v.is_constant else arrays[id(v)] for v in node.inputs]
         results = row.compute_integer(node, operands) if integer else row.compute(node, operands)
         for value, array in zip(node.outputs, results, strict=True):
             if integer and array.dtype != value.type.dtype.numpy:
@@ -73,6 +71,4 @@ def _run(
             uses[id(value)] -= 1
             if uses[id(value)] == 0:
                 del arrays[id(value)]
-    return {
-        v.name: np.asarray(constant(v) if v.is_constant else arrays[id(v)]) for v in graph.outputs
-    }
+    return {v.name: np.asarray(constant(v) if v.is_constant else arrays[id(v)]) for v in graph.outputs}

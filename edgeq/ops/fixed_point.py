@@ -3,7 +3,8 @@
 A factor is `multiplier * 2**(shift - 31)` with `multiplier` in [2**30, 2**31) (or 0) and `shift` a power-of-two
 exponent, positive to the left. The rounding is that of TFLite's reference kernels (gemmlowp's
 SaturatingRoundingDoublingHighMul followed by RoundingDivideByPOT, "double rounding"): the high product is rounded half
-up, the following right shift half away from zero. Dense layers are rounded once (`requantize_once`), as LiteRT does. `runtime/include/edgeq/edgeq_requantize.h` is its twin in C.
+up, the following right shift half away from zero. Dense layers are rounded once (`requantize_once`), as LiteRT does.
+`runtime/include/edgeq/edgeq_requantize.h` is its twin in C.
 
 Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference".
 """

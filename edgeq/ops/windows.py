@@ -12,9 +12,7 @@ from edgeq.ir.types import Array
 Pair = tuple[int, int]
 
 
-def window_output(
-    size: Pair, kernel: Pair, strides: Pair, dilations: Pair, pads: tuple[int, int, int, int]
-) -> Pair:
+def window_output(size: Pair, kernel: Pair, strides: Pair, dilations: Pair, pads: tuple[int, int, int, int]) -> Pair:
     """Output height and width; pads are (top, left, bottom, right). Raises ValueError when the window does not fit."""
     result = []
     for axis in (0, 1):

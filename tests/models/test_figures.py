@@ -15,7 +15,8 @@ def test_no_cost_is_worse_than_recorded(model: str, board: str, goal: str) -> No
     need("shared", "zig", "unicorn")
     was, now = recorded()[board][model][goal], measure(model, board, goal)
     for key in ("instructions", "text_bytes", "rodata_bytes", "arena_bytes", "stack_bytes"):
-        assert now[key] <= was[key] * (1 + TOLERANCE), f"{key}: {was[key]} -> {now[key]} ({now['compiler']}); make bench"
+        worse = f"{key}: {was[key]} -> {now[key]} ({now['compiler']}); if it must be so, run make bench"
+        assert now[key] <= was[key] * (1 + TOLERANCE), worse
 
 
 def test_readme_shows_the_recorded_figures() -> None:

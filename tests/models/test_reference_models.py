@@ -37,7 +37,7 @@ def test_every_board_gives_the_bits_of_litert(model: str, board: str, tmp_path: 
     need("shared", "litert", "zig")
     runners = places(board)
     for runner in runners:
-        need(*{"unicorn": ["unicorn"], "qemu": ["qemu-riscv" if "r" == board[0] else "qemu-arm"]}[runner])
+        need(*{"unicorn": ["unicorn"], "qemu": ["qemu-riscv" if board[0] == "r" else "qemu-arm"]}[runner])
     result = compile_model(shared() / "models" / MODELS[model], board, out=tmp_path / "m", name=model)
     proof = result.verify(on=runners, samples=20, reference="original")
     assert proof.first_mismatch is None and proof.bit_exact
@@ -48,7 +48,8 @@ def test_every_board_gives_the_bits_of_litert(model: str, board: str, tmp_path: 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_host_build_under_sanitizers(model: str, optimize: str, tmp_path: Path) -> None:
     need("shared", "cc")
-    result = compile_model(shared() / "models" / MODELS[model], "host", out=tmp_path / "m", name=model, optimize=optimize)
+    file = shared() / "models" / MODELS[model]
+    result = compile_model(file, "host", out=tmp_path / "m", name=model, optimize=optimize)
     assert result.verify(on=["host"], samples=3).bit_exact
 
 

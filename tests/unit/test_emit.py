@@ -40,9 +40,7 @@ def small_net() -> Graph:
         "conv2d", [x, w, b], {"pads": (1, 1, 1, 1)}, name="conv", dtype=DType.INT8, quantizations=[q(0.1, 5)]
     )
     h = builder.add("reshape", [h], {"shape": (1, 120)}, name="flat", dtype=DType.INT8, quantizations=[q(0.1, 5)])
-    v = builder.constant(
-        "v", rng.integers(-127, 128, (7, 120)).astype(np.int8), Quantization((0.02,) * 7, (0,) * 7, 0)
-    )
+    v = builder.constant("v", rng.integers(-127, 128, (7, 120)).astype(np.int8), Quantization((0.02,) * 7, (0,) * 7, 0))
     y = builder.add("dense", [h, v], name="fc", dtype=DType.INT8, quantizations=[q(0.4, 0)])
     graph = builder.finish([y])
     lower(graph)

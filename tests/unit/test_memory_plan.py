@@ -26,7 +26,7 @@ def test_live_buffers_never_overlap(buffers: list[Buffer]) -> None:
     total = pack(buffers)
     assert total >= lower_bound(buffers)[0]
     for i, a in enumerate(buffers):
-        assert 0 <= a.offset and a.offset % a.alignment == 0 and a.offset + a.bytes <= total
+        assert a.offset >= 0 and a.offset % a.alignment == 0 and a.offset + a.bytes <= total
         for b in buffers[i + 1 :]:
             if a.meets(b):
                 assert a.offset + a.bytes <= b.offset or b.offset + b.bytes <= a.offset
