@@ -37,8 +37,8 @@
   } while (0)
 
 /* sums[2 c + p]: channel c, pixel p. */
-static const uint8_t *sum_block(const uint8_t *w, const uint32_t *x, const uint32_t *end, const int32_t *totals,
-                                const int32_t *bias, int32_t *sums) {
+static EDGEQ_NOINLINE const uint8_t *sum_block(const uint8_t *w, const uint32_t *x, const uint32_t *end,
+                                               const int32_t *totals, const int32_t *bias, int32_t *sums) {
   uint32_t t0 = 0, t1 = 0, h0 = 0, h1 = 0;
   do {
     TAP(0);
