@@ -3,7 +3,7 @@
 #   make demo     convert the digits example for RISC-V, verify it in emulation, print the report
 #   make test     check, then every test; what needs QEMU, gcc, torch or ../shared is skipped and says so at the end
 #   make check    linters, types, formatting, import direction, registries: no compiler needed
-#   make bench    cost per layer of the digits example, in executed instructions
+#   make bench    measure the MLPerf Tiny models anew on every core, in executed instructions; needs ../shared
 #   make format   rewrite Python and C to the house's format
 #   make docs     rewrite the tables of README.md and docs/ from the registries
 #   make clean    remove what these made
@@ -42,8 +42,8 @@ check: $(DEV)
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 	$(BIN)/pytest -q -m "not tools" tests/meta
 
-bench: build/digits
-	$(BIN)/edgeq bench build/digits
+bench: $(DEV)
+	$(BIN)/python -m benchmarks.mlperf_tiny
 
 format: $(DEV)
 	$(BIN)/ruff check --fix --quiet . || true
