@@ -34,6 +34,12 @@ class Operator(ABC):
     keeps_quantization: ClassVar[bool] = False
     """Integers pass through unchanged: output and input 0 must have the same quantization."""
 
+    natural_output: ClassVar[tuple[float, int] | None] = None
+    """(scale, zero point) that fits the output whatever the input; taken when edgeq quantizes."""
+
+    only_natural_output: ClassVar[bool] = False
+    """The integer form gives `natural_output` and no other; a pass requantizes after it where need be."""
+
     lowers_to_integers: ClassVar[bool] = True
     """False for operators that exist only in real graphs (`batch_norm`) or at the border (`quantize`)."""
 

@@ -49,6 +49,7 @@ class Sigmoid(_SinglePrecision):
     """y = 1 / (1 + exp(-x))."""
 
     name = "sigmoid"
+    natural_output = (1 / 256, -128)
     summary = "Sigmoid, LOGISTIC"
 
     def real(self, node: Node, x: Array) -> Array:
@@ -60,6 +61,7 @@ class Tanh(_SinglePrecision):
     """y = tanh(x)."""
 
     name = "tanh"
+    natural_output = (1 / 128, 0)
     summary = "Tanh, TANH"
 
     def real(self, node: Node, x: Array) -> Array:

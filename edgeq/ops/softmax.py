@@ -46,6 +46,8 @@ class Softmax(Operator):
     name = "softmax"
     summary = "Softmax over the last axis, SOFTMAX"
     attributes: ClassVar = {"axis": -1, "beta": 1.0}
+    natural_output = (OUTPUT_SCALE, OUTPUT_ZERO_POINT)
+    only_natural_output = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         shape = node.input(0).shape

@@ -1,42 +1,54 @@
-"""Inserts `requantize` where an operator only moves integers but its output has another scale than its input."""
+"""Inserts `requantize` where an operator cannot change or choose a quantization itself."""
 
 from __future__ import annotations
 
 from edgeq.ir.graph import Graph, Node, Value
-from edgeq.ir.types import TensorType
+from edgeq.ir.types import Quantization, TensorType
 from edgeq.ops.build import make_node
 from edgeq.ops.registry import operator
 
 
 def align_quantization(graph: Graph) -> None:
-    """Quantized graphs only. Afterwards movers and concatenations keep one quantization."""
+    """Quantized graphs only. Afterwards movers and concatenations keep one quantization, and softmax gives its own."""
     nodes: list[Node] = []
     for node in graph.nodes:
-        moved = range(len(node.inputs)) if node.op == "concat" else range(1)
         if node.op == "concat" or operator(node.op).keeps_quantization:
-            for index in moved:
-                value = node.input(index)
-                if value.type.quantization != node.output.type.quantization:
-                    adapter = _requantize(graph, value, node)
-                    if adapter is not None:
-                        nodes.append(adapter)
-                        node.inputs[index] = adapter.output
+            for index in range(len(node.inputs) if node.op == "concat" else 1):
+                if node.input(index).type.quantization != node.output.type.quantization:
+                    nodes += _adapt_input(node, index)
         nodes.append(node)
+        natural = operator(node.op).natural_output
+        if operator(node.op).only_natural_output and natural is not None:
+            nodes += _adapt_output(node, Quantization.per_tensor(*natural))
     graph.nodes = nodes
 
 
-def _requantize(graph: Graph, value: Value, reader: Node) -> Node | None:
-    target = reader.output.type.quantization
+def _adapt_input(node: Node, index: int) -> list[Node]:
+    """Input `index` comes in the output's quantization afterwards; the new nodes, if any."""
+    value, target = node.input(index), node.output.type.quantization
     if target is None or value.type.quantization is None:
-        return None
-    name = graph.unique_name(f"{reader.name}.requantize.{value.name}")
+        return []
+    name = f"{node.name}.requantize{index}"
     if value.is_constant:
         data = target.quantize(value.quantization.dequantize(value.constant), value.type.dtype)
-        reader.inputs = [
-            Value(name, TensorType(value.shape, value.type.dtype, target), data) if i is value else i
-            for i in reader.inputs
-        ]
-        return None
-    return make_node(
-        "requantize", name, [value], output_names=[f"{name}:0"], dtype=value.type.dtype, quantizations=[target]
-    )
+        node.inputs[index] = Value(name, TensorType(value.shape, value.type.dtype, target), data)
+        return []
+    adapter = _requantize(value, name, f"{name}:0", target)
+    node.inputs[index] = adapter.output
+    return [adapter]
+
+
+def _adapt_output(node: Node, natural: Quantization) -> list[Node]:
+    """The node gives `natural`, and a new node the quantization that its readers expect; the new nodes, if any."""
+    wanted = node.output
+    if wanted.type.quantization in (None, natural):
+        return []
+    own = Value(f"{wanted.name}.natural", TensorType(wanted.shape, wanted.type.dtype, natural))
+    node.outputs = [own]
+    adapter = _requantize(own, f"{node.name}.requantize", wanted.name, wanted.quantization)
+    adapter.outputs = [wanted]
+    return [adapter]
+
+
+def _requantize(value: Value, name: str, output: str, target: Quantization) -> Node:
+    return make_node("requantize", name, [value], output_names=[output], dtype=value.type.dtype, quantizations=[target])

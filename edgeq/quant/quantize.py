@@ -22,15 +22,14 @@ WEIGHT_LIMIT = 127
 BIAS_LIMIT = 2**29
 """Largest magnitude of a bias in integers: leaves room in 32 bits for the products."""
 MIN_SCALE = 1e-12
-"""A constant-zero tensor still needs a positive scale."""
-
-_FIXED_RANGES = {"softmax": (1 / 256, -128), "sigmoid": (1 / 256, -128), "tanh": (1 / 128, 0)}
-"""Operators whose output range is known: (scale, zero point), TFLite's own choices."""
+"""Smaller ones are taken for zero."""
 
 
 def activation_quantization(observed: Range) -> Quantization:
     """Asymmetric int8 over [low, high], which contains 0."""
-    scale = max((observed.high - observed.low) / (INT8_MAX - INT8_MIN), MIN_SCALE)
+    scale = (observed.high - observed.low) / (INT8_MAX - INT8_MIN)
+    if scale < MIN_SCALE:  # a tensor that is always zero: any scale serves, an ordinary one troubles nobody
+        return Quantization.per_tensor(1.0, 0)
     zero_point = round(INT8_MIN - observed.low / scale)
     return Quantization.per_tensor(float(np.float32(scale)), min(max(zero_point, INT8_MIN), INT8_MAX))
 
@@ -58,8 +57,8 @@ def _output_quantization(node: Node, output: Value, ranges: Mapping[str, Range])
         return None
     if operator(node.op).keeps_quantization:
         return node.input(0).quantization
-    if node.op in _FIXED_RANGES:
-        return Quantization.per_tensor(*_FIXED_RANGES[node.op])
+    if (natural := operator(node.op).natural_output) is not None:
+        return Quantization.per_tensor(*natural)
     return activation_quantization(ranges[output.name])
 
 
