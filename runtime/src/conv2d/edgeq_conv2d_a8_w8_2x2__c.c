@@ -11,7 +11,8 @@
  */
 #define EDGEQ_PATCH_TYPE uint16_t
 #define EDGEQ_PATCH_PIXELS 2
-#define EDGEQ_PATCH_OFFSET 128
+/* x + 128, by the load that Thumb-1 has and a bit flip */
+#define EDGEQ_PATCH_VALUE(x) ((uint8_t)(x) ^ 0x80U)
 #define EDGEQ_PATCH_TOTALS 1
 #define EDGEQ_PATCH_STEP 4
 #include "edgeq/edgeq_compiler.h"

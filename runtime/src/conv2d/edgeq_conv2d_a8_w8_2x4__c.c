@@ -5,33 +5,34 @@
  */
 #define EDGEQ_PATCH_TYPE int8_t
 #define EDGEQ_PATCH_PIXELS 4
-#define EDGEQ_PATCH_OFFSET 0
+#define EDGEQ_PATCH_VALUE(x) (x)
 #define EDGEQ_PATCH_TOTALS 0
 #define EDGEQ_PATCH_STEP 4
 #include "edgeq/edgeq_compiler.h"
 #include "patches.h"
 
+/* Pixel p of tap i. The fence keeps the loads of later pixels from taking the registers of the sums. */
+#define PIXEL(i, p, a, b)               \
+  do {                                  \
+    const int32_t v = x[4 * (i) + (p)]; \
+    s##a += w0 * v;                     \
+    s##b += w1 * v;                     \
+    EDGEQ_FENCE_2(s##a, s##b);          \
+  } while (0)
+
 /* One tap: two weights at w[2 i], four pixels at x[4 i]. */
 #define TAP(i)                                          \
   do {                                                  \
     const int32_t w0 = w[2 * (i)], w1 = w[2 * (i) + 1]; \
-    int32_t v = x[4 * (i)];                             \
-    s0 += w0 * v;                                       \
-    s4 += w1 * v;                                       \
-    v = x[4 * (i) + 1];                                 \
-    s1 += w0 * v;                                       \
-    s5 += w1 * v;                                       \
-    v = x[4 * (i) + 2];                                 \
-    s2 += w0 * v;                                       \
-    s6 += w1 * v;                                       \
-    v = x[4 * (i) + 3];                                 \
-    s3 += w0 * v;                                       \
-    s7 += w1 * v;                                       \
+    PIXEL(i, 0, 0, 4);                                  \
+    PIXEL(i, 1, 1, 5);                                  \
+    PIXEL(i, 2, 2, 6);                                  \
+    PIXEL(i, 3, 3, 7);                                  \
   } while (0)
 
 /* sums[4 c + p]: channel c, pixel p. */
-static inline const int8_t *sum_block(const int8_t *w, const int8_t *x, const int8_t *end, const int32_t *bias,
-                                      int32_t sums[8]) {
+static EDGEQ_NOINLINE const int8_t *sum_block(const int8_t *w, const int8_t *x, const int8_t *end, const int32_t *bias,
+                                              int32_t sums[8]) {
   int32_t s0 = bias[0], s1 = s0, s2 = s0, s3 = s0, s4 = bias[1], s5 = s4, s6 = s4, s7 = s4;
   do {
     TAP(0);

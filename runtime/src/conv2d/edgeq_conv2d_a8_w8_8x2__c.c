@@ -10,7 +10,7 @@
  */
 #define EDGEQ_PATCH_TYPE uint16_t
 #define EDGEQ_PATCH_PIXELS 2
-#define EDGEQ_PATCH_OFFSET 128
+#define EDGEQ_PATCH_VALUE(x) ((uint8_t)(x) ^ 0x80U)
 #define EDGEQ_PATCH_TOTALS 0
 #define EDGEQ_PATCH_STEP 2
 #include "edgeq/edgeq_compiler.h"
@@ -31,8 +31,8 @@
   } while (0)
 
 /* sums[2 c + p]: channel c, pixel p. */
-static inline const int8_t *sum_block(const int8_t *w, const uint32_t *x, const uint32_t *end, const int32_t *bias,
-                                      int32_t *sums) {
+static EDGEQ_NOINLINE const int8_t *sum_block(const int8_t *w, const uint32_t *x, const uint32_t *end,
+                                              const int32_t *bias, int32_t *sums) {
   const uint32_t half = 0x8000;
   const uint32_t lanes = 0x00800080; /* what the gathering added */
   /* Every pass adds `half` to t once too often. */

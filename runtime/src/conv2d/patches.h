@@ -3,7 +3,7 @@
  * A kernel defines, before including this file,
  *   EDGEQ_PATCH_TYPE    the buffer's element: int8_t, or uint16_t for a value in a 16-bit lane
  *   EDGEQ_PATCH_PIXELS  pixels per block; a tap of all pixels is one 32-bit word, element i belongs to pixel i
- *   EDGEQ_PATCH_OFFSET  added to every value
+ *   EDGEQ_PATCH_VALUE(x)  what the buffer holds for an int8_t x: itself, or x + 128
  *   EDGEQ_PATCH_TOTALS  1 when the kernel wants the sums of each pixel's elements, 0 when not
  *   EDGEQ_PATCH_STEP    taps per pass of the inner loop; the buffer is filled up to a multiple of it
  * and, after it, calls edgeq_for_each_block from its entry, with a function that computes all outputs of a block.
@@ -29,11 +29,11 @@ typedef void edgeq_block_function(const edgeq_conv2d_t *layer, const uint32_t *b
 #endif
 
 /* Copies from[i] to pixel's element of tap i. */
-#define EDGEQ_PATCH_PUT(i)                                                           \
-  do {                                                                               \
-    const EDGEQ_PATCH_TYPE value = (EDGEQ_PATCH_TYPE)(from[i] + EDGEQ_PATCH_OFFSET); \
-    to[(i) * EDGEQ_PATCH_PIXELS] = value;                                            \
-    EDGEQ_PATCH_COUNT(value);                                                        \
+#define EDGEQ_PATCH_PUT(i)                                                       \
+  do {                                                                           \
+    const EDGEQ_PATCH_TYPE value = (EDGEQ_PATCH_TYPE)EDGEQ_PATCH_VALUE(from[i]); \
+    to[(i) * EDGEQ_PATCH_PIXELS] = value;                                        \
+    EDGEQ_PATCH_COUNT(value);                                                    \
   } while (0)
 
 /* Copies `count` contiguous values to every EDGEQ_PATCH_PIXELS-th element; returns the end, adds up the elements. */
@@ -60,7 +60,7 @@ static inline EDGEQ_PATCH_TYPE *edgeq_patch_copy(EDGEQ_PATCH_TYPE *to, const int
 /* Gathers the window whose first tap lies at row `top`, column `left`; returns the sum of its elements. */
 static inline int32_t edgeq_patch_gather(const edgeq_conv2d_t *layer, const int8_t *input, int32_t top, int32_t left,
                                          EDGEQ_PATCH_TYPE *to) {
-  const EDGEQ_PATCH_TYPE padding = (EDGEQ_PATCH_TYPE)(layer->input_zero_point + EDGEQ_PATCH_OFFSET);
+  const EDGEQ_PATCH_TYPE padding = (EDGEQ_PATCH_TYPE)EDGEQ_PATCH_VALUE(layer->input_zero_point);
   int32_t total = 0;
   int32_t y = top;
   for (int32_t ky = 0; ky < layer->kernel_h; ky++, y += layer->dilation_h) {
