@@ -15,7 +15,7 @@ from edgeq import cli
 from tests.tools import need
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("cli.md", "report.md", "regression-tests.md", "c-api.md")
+PAGES = ("../README.md", "cli.md", "report.md", "regression-tests.md", "c-api.md")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -52,7 +52,7 @@ def test_every_command_and_option_is_described() -> None:
 
 @pytest.mark.slow
 @pytest.mark.tools
-@pytest.mark.parametrize("page", PAGES[:3])
+@pytest.mark.parametrize("page", PAGES[:4])
 def test_pages_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("zig", "unicorn", "onnxruntime")
     monkeypatch.chdir(tmp_path)
@@ -66,13 +66,24 @@ def test_pages_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.slow
 @pytest.mark.tools
-def test_the_c_of_the_page_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("zig", "unicorn")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples", target_is_directory=True)
+    for code in blocks("../README.md", "python"):
+        exec(code, {})
+    assert (tmp_path / "digits_cortex-m4" / "digits.h").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+@pytest.mark.parametrize("page", ["c-api.md", "../README.md"])
+def test_the_c_of_the_page_compiles(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("cc")
     monkeypatch.chdir(tmp_path)
     digits = ROOT / "examples" / "digits" / "digits"
     convert = ["convert", f"{digits}.onnx", "--board", "host", "--calibrate", f"{digits}_calibration.npz", "-o", "d"]
     assert cli.run(convert) == 0
-    example, hook = blocks("c-api.md", "c")
-    Path("example.c").write_text(f"{example}{hook}", "utf-8")
+    Path("example.c").write_text("".join(blocks(page, "c")), "utf-8")
     flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Id", "-Id/edgeq/include"]
     subprocess.run(["cc", *flags, "-c", "example.c"], check=True, stdin=subprocess.DEVNULL)
