@@ -19,7 +19,7 @@ TESTS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DIGITS := examples/digits/digits
-C_FILES = $(shell find runtime -name '*.[ch]')
+C_FILES := find runtime -name '*.[ch]'
 
 # One stamp per set of packages: the second call installs nothing. The name carries EXTRAS, so another EXTRAS is another set.
 MADE := $(VENV)/made
@@ -39,7 +39,7 @@ check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+	$(C_FILES) | xargs $(BIN)/clang-format --dry-run -Werror
 	$(BIN)/pytest -q -m "not tools" tests/meta
 
 bench: $(DEV)
@@ -48,7 +48,7 @@ bench: $(DEV)
 format: $(DEV)
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(C_FILES)
+	$(C_FILES) | xargs $(BIN)/clang-format -i
 
 docs: $(DEV)
 	$(BIN)/python -m edgeq.report.tables README.md docs/*.md
