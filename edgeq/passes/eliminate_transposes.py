@@ -20,12 +20,15 @@ from edgeq.passes.reshape_groups import pass_reshape
 from edgeq.passes.rewrite import Uses, insert_before, inverse, new_constant, new_node
 
 
+MAX_ROUNDS = 50
+
+
 def eliminate_transposes(graph: Graph) -> bool:
     """Runs all of the above until nothing changes. Returns whether anything did."""
-    changed = False
-    while _round(graph):
-        changed = True
-    return changed
+    rounds = 0
+    while rounds < MAX_ROUNDS and _round(graph):
+        rounds += 1
+    return rounds > 0
 
 
 def _round(graph: Graph) -> bool:
@@ -115,4 +118,6 @@ def _reorder_columns(graph: Graph, node: Node) -> bool:
     node.inputs[0] = again.output
     node.inputs[1] = new_constant(graph, f"{node.name}.weights", data, quantization)
     graph.remove_dead()
+    if not any(n is flat for n in graph.nodes):
+        again.name = flat.name
     return True

@@ -19,6 +19,9 @@ from edgeq.passes.rewrite import Uses, compose, insert_before, inverse, keeps_or
 
 Perm = tuple[int, ...]
 
+LIMIT = 4
+"""Flips per node: far more than any network needs; a graph is right after every one, so that stopping is safe."""
+
 
 @dataclass
 class Region:
@@ -36,10 +39,11 @@ class Region:
 
 def flip_regions(graph: Graph) -> bool:
     """Returns whether a region was flipped."""
-    changed = False
-    while _flip_one(graph):
-        changed = True
-    return changed
+    flips = 0
+    limit = LIMIT * len(graph.nodes)
+    while flips < limit and _flip_one(graph):
+        flips += 1
+    return flips > 0
 
 
 def _flip_one(graph: Graph) -> bool:
@@ -147,7 +151,7 @@ def _gain(graph: Graph, region: Region, uses: Uses, perm: Perm) -> int:
         size, shape = value.type.elements, tuple(value.shape[p] for p in perm)
         readers = [n for n in uses.consumers(value) if id(n) not in region.members]
         for reader in readers:
-            if reader.op == "transpose":
+            if reader.op == "transpose" and not _only_dense(reader, uses):
                 before += _moved(reader.attrs["perm"], value.shape, size)
                 after += _moved(compose(back, reader.attrs["perm"]), shape, size)
         others = [n for n in readers if n.op != "transpose" and not _feeds_dense(n, uses)]
@@ -155,6 +159,12 @@ def _gain(graph: Graph, region: Region, uses: Uses, perm: Perm) -> int:
         if others or shown:
             after += _moved(back, shape, size)
     return before - after
+
+
+def _only_dense(turn: Node, uses: Uses) -> bool:
+    """A transposition that costs nothing, as dense layers will take it up."""
+    readers = uses.consumers(turn.output)
+    return bool(readers) and not uses.is_output(turn.output) and all(_feeds_dense(n, uses) for n in readers)
 
 
 def _feeds_dense(reader: Node, uses: Uses) -> bool:

@@ -344,7 +344,7 @@ class NodeImport:
         lead = next((i for i in inputs if i is not None and not i.is_constant), inputs[0])
         assert lead is not None
         kind = like or lead.type
-        moves = op in ("transpose", "reshape")
+        moves = op in ("transpose", "reshape") and self.op not in (*MOVES_ELEMENTS, "Transpose")
         node_name = self.importer.fresh_node(f"{self.name}.{op}" if moves or self._named else self.name)
         self._named = self._named or not moves
         name = self.importer.fresh(f"{self.name}.{op}")

@@ -1,0 +1,148 @@
+"""Every ONNX operator of the frontend, imported and simplified, against onnxruntime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.tools import need
+from tests.unit.onnx_models import array, assert_same, loaded, make_model, node, simplified
+
+I64 = np.int64
+X = {"x": (1, 4, 9, 8)}
+S = {"x": (1, 3, 11)}
+V = {"x": (2, 6)}
+
+
+def ints(*values: int) -> np.ndarray[Any, Any]:
+    return np.array(values, dtype=I64)
+
+
+def one(op: str, inputs: dict[str, Any], consts: dict[str, Any] | None = None, opset: int = 13, **attrs: Any) -> bytes:
+    """A model of one node with output y."""
+    consts = consts or {}
+    return make_model([node(op, [*inputs, *consts], "y", **attrs)], inputs, ["y"], consts, opset=opset)
+
+
+W = {"w": array(6, 4, 3, 3), "b": array(6)}
+CASES: dict[str, bytes] = {
+    "conv": one("Conv", X, W, pads=[1, 1, 1, 1]),
+    "conv_asymmetric": one("Conv", X, W, pads=[2, 0, 1, 1], strides=[2, 1], dilations=[1, 2]),
+    "conv_same_upper": one("Conv", X, W, auto_pad="SAME_UPPER", strides=[2, 2]),
+    "conv_same_lower": one("Conv", X, W, auto_pad="SAME_LOWER", strides=[2, 3]),
+    "conv_valid": one("Conv", X, W, auto_pad="VALID"),
+    "conv_groups": one("Conv", X, {"w": array(6, 2, 3, 3)}, group=2),
+    "conv_depthwise": one("Conv", X, {"w": array(8, 1, 3, 3), "b": array(8)}, group=4),
+    "conv_1d": one("Conv", S, {"w": array(5, 3, 4), "b": array(5)}, pads=[1, 2], strides=[2]),
+    "conv_1d_depthwise": one("Conv", S, {"w": array(3, 1, 3)}, group=3, dilations=[2]),
+    "gemm": one("Gemm", V, {"w": array(6, 5), "b": array(5)}),
+    "gemm_trans_b": one("Gemm", V, {"w": array(5, 6), "b": array(5)}, transB=1, alpha=0.5, beta=2.0),
+    "gemm_trans_a": one("Gemm", V, {"w": array(2, 5), "b": array(1, 5)}, transA=1),
+    "gemm_column_bias": one("Gemm", V, {"w": array(6, 5), "b": array(2, 1)}),
+    "gemm_scalar_bias": one("Gemm", V, {"w": array(6, 5), "b": array(1)}),
+    "matmul": one("MatMul", {"x": (1, 3, 6)}, {"w": array(6, 5)}),
+    "max_pool": one("MaxPool", X, kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1]),
+    "max_pool_ceil": one("MaxPool", X, kernel_shape=[3, 3], strides=[2, 3], ceil_mode=1),
+    "max_pool_1d": one("MaxPool", S, kernel_shape=[2], strides=[2]),
+    "average_pool": one("AveragePool", X, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+    "average_pool_include": one("AveragePool", X, kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1),
+    "average_pool_ceil": one("AveragePool", X, kernel_shape=[2, 3], strides=[2, 2], ceil_mode=1),
+    "average_pool_1d": one("AveragePool", S, kernel_shape=[3], strides=[1], pads=[1, 1]),
+    "global_average": one("GlobalAveragePool", X),
+    "global_average_1d": one("GlobalAveragePool", S),
+    "global_max": one("GlobalMaxPool", X),
+    "global_max_1d": one("GlobalMaxPool", S),
+    "add_channel": one("Add", X, {"c": array(4, 1, 1)}),
+    "sub_scalar": one("Sub", X, {"c": np.float32(1.5)}),
+    "mul_row": one("Mul", X, {"c": array(8)}),
+    "div": one("Div", X, {"c": array(1, 4, 1, 1) + 3}),
+    "neg": one("Neg", X),
+    "relu": one("Relu", X),
+    "clip_6": one("Clip", X, {"a": np.float32(-0.5), "b": np.float32(0.5)}),
+    "clip_old": one("Clip", X, opset=7, min=0.0, max=6.0),
+    "leaky_relu": one("LeakyRelu", X, alpha=0.2),
+    "prelu": one("PRelu", X, {"s": np.full((4, 1, 1), 0.3, dtype=np.float32)}),
+    "sigmoid": one("Sigmoid", X),
+    "tanh": one("Tanh", X),
+    "elu": one("Elu", X, alpha=1.5),
+    "hard_sigmoid": one("HardSigmoid", X, alpha=0.25, beta=0.4),
+    "hard_swish": one("HardSwish", X, opset=14),
+    "gelu": one("Gelu", X, opset=20, approximate="tanh"),
+    "softmax": one("Softmax", V),
+    "softmax_channel": one("Softmax", X, axis=1),
+    "softmax_old": one("Softmax", X, opset=11, axis=2),
+    "pad": one("Pad", X, {"p": ints(0, 1, 2, 0, 0, 0, 1, 3), "v": np.float32(0.5)}),
+    "pad_old": one("Pad", X, opset=9, pads=[0, 0, 1, 1, 0, 0, 2, 0], value=-1.0),
+    "pad_crop": one("Pad", X, {"p": ints(0, 0, -1, 2, 0, 0, -2, -1)}),
+    "slice": one("Slice", X, {"s": ints(1, -1), "e": ints(100, -9), "a": ints(2, 3), "t": ints(2, -2)}),
+    "slice_old": one("Slice", X, opset=9, starts=[1, 0], ends=[3, -1], axes=[1, 2]),
+    "reshape": one("Reshape", X, {"s": ints(0, -1, 6)}),
+    "flatten": one("Flatten", X, axis=2),
+    "squeeze": one("Squeeze", {"x": (1, 3, 1, 5)}, {"a": ints(2)}),
+    "squeeze_old": one("Squeeze", {"x": (1, 3, 1, 5)}, opset=11, axes=[2]),
+    "unsqueeze": one("Unsqueeze", V, {"a": ints(0, -1)}),
+    "transpose": one("Transpose", X, perm=[0, 3, 1, 2]),
+    "gather": one("Gather", X, {"i": ints(3, 2, 1)}, axis=1),
+    "gather_one": one("Gather", X, {"i": np.array(-1)}, axis=2),
+    "upsample": one("Upsample", X, {"s": np.array([1, 1, 2, 3], dtype=np.float32)}, opset=9, mode="nearest"),
+    "reduce_mean": one("ReduceMean", X, axes=[2, 3], keepdims=0),
+    "reduce_mean_18": one("ReduceMean", X, {"a": ints(1)}, opset=18),
+    "batch_norm": one(
+        "BatchNormalization", X, {"g": array(4), "o": array(4), "m": array(4), "v": array(4) ** 2 + 0.1}, epsilon=1e-3
+    ),
+    "batch_norm_rank_2": one(
+        "BatchNormalization", V, {"g": array(6), "o": array(6), "m": array(6), "v": array(6) ** 2 + 0.1}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_one_operator_gives_what_onnxruntime_gives(name: str) -> None:
+    need("onnxruntime")
+    assert_same(CASES[name], loaded(CASES[name]))
+    assert_same(CASES[name], simplified(CASES[name]))
+
+
+RESIZES = [
+    ("asymmetric", "floor"),
+    ("asymmetric", "round_prefer_ceil"),
+    ("half_pixel", "round_prefer_floor"),
+    ("half_pixel", "ceil"),
+    ("pytorch_half_pixel", "floor"),
+    ("align_corners", "round_prefer_floor"),
+]
+
+
+@pytest.mark.parametrize("where,rounding", RESIZES)
+@pytest.mark.parametrize("size", [(18, 16), (5, 4), (13, 11)])
+def test_every_nearest_rule_picks_the_pixels_that_onnxruntime_picks(
+    where: str, rounding: str, size: tuple[int, int]
+) -> None:
+    need("onnxruntime")
+    attrs = {"mode": "nearest", "coordinate_transformation_mode": where, "nearest_mode": rounding}
+    nodes = [node("Resize", ["x", "", "", "s"], "y", **attrs)]
+    data = make_model(nodes, X, ["y"], {"s": ints(1, 4, *size)})
+    assert_same(data, simplified(data))
+
+
+def test_concat_split_sum_argmax_and_shape_arithmetic() -> None:
+    need("onnxruntime")
+    nodes = [
+        node("Split", ["x", "parts"], "a,b", axis=1),
+        node("Relu", ["a"], "ra"),
+        node("Concat", ["b", "ra"], "c", axis=1),
+        node("Sum", ["c", "x", "x"], "s"),
+        node("Shape", ["s"], "shape"),
+        node("Gather", ["shape", "zero"], "batch"),
+        node("Unsqueeze", ["batch", "zeros"], "batch1"),
+        node("Concat", ["batch1", "rest"], "target", axis=0),
+        node("Reshape", ["s", "target"], "flat"),
+        node("ArgMax", ["flat"], "y", axis=1, keepdims=0),
+    ]
+    constants = {"parts": ints(1, 3), "zero": np.array(0), "zeros": ints(0), "rest": ints(-1)}
+    data = make_model(nodes, X, ["y", "s"], constants, types={"y": 7})
+    graph = simplified(data)
+    assert_same(data, graph)
+    assert graph.meta["outputs"]["y"]["source_dtype"] == "int64"
