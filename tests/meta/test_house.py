@@ -81,6 +81,21 @@ def _names_c(call: ast.Call) -> bool:
     return any(text.endswith((".c", ".h")) for text in texts)
 
 
+def versions(root: Path) -> dict[str, str]:
+    """The version as each place states it."""
+    patterns = {
+        "pyproject.toml": r'^version = "([^"]+)"',
+        "edgeq/__init__.py": r'^__version__ = "([^"]+)"',
+        "CHANGELOG.md": r"^## (\S+)",
+    }
+    found = {name: re.search(p, (root / name).read_text("utf-8"), re.MULTILINE) for name, p in patterns.items()}
+    return {name: match[1] if match else "missing" for name, match in found.items()}
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert len(set(versions(ROOT).values())) == 1, versions(ROOT)
+
+
 def test_files_keep_their_budget() -> None:
     assert too_long(ROOT) == []
 

@@ -29,3 +29,15 @@ def test_a_missing_tool_fails_where_it_is_required(monkeypatch: pytest.MonkeyPat
 
 def test_every_tool_says_how_to_get_it() -> None:
     assert all(isinstance(tools.has(name), bool) and hint for name, (_, hint) in tools._TOOLS.items())
+
+
+def not_installed_by_ci(script: str) -> list[str]:
+    """Debian packages that a hint names and .ci/run does not install."""
+    packages = {p for _, hint in tools._TOOLS.values() if hint.startswith("apt install ") for p in hint.split()[2:]}
+    return sorted(packages - set(script.split()))
+
+
+def test_ci_installs_every_tool() -> None:
+    script = (tools.ROOT / ".ci" / "run").read_text("utf-8")
+    assert not_installed_by_ci(script) == []
+    assert not_installed_by_ci(script.replace("qemu-system-arm", "")) == ["qemu-system-arm"]
