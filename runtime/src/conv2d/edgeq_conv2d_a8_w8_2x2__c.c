@@ -8,6 +8,10 @@
  *
  * Weights are packed [o / 2][tap][2], plus 128, taps filled up to a multiple of 4 with (unsigned) zeros. Per tap:
  * 3 loads, 2 multiplications, 6 additions and shifts for 4 MACs, in exactly the 8 low registers.
+ *
+ * Measured on Cortex-M0+, inner loop / whole 1x1 64 -> 64 layer: 3.0 / 4.3 (clang), 4.6 (gcc) instructions per MAC. The
+ * limit is separating the lanes; 79 instructions per output go into requantizing (four multiplications for one) and
+ * storing.
  */
 #define EDGEQ_PATCH_TYPE uint16_t
 #define EDGEQ_PATCH_PIXELS 2

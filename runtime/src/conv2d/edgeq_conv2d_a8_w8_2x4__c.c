@@ -2,6 +2,10 @@
  *
  * The windows of 4 pixels are gathered byte by byte, interleaved, so that one pointer reads all; weights are packed
  * [o / 2][tap][2], taps filled up to a multiple of 4 with zeros. Per tap: 6 loads, 8 multiply-accumulates.
+ *
+ * Measured, inner loop / whole 1x1 64 -> 64 layer: Cortex-M3 1.9 / 2.5 instructions per MAC, RV32IMC 2.9 / 3.5. The
+ * limit is the multiply-accumulates (1.0) and the byte loads (0.75); 38 instructions per output go into requantizing
+ * and storing.
  */
 #define EDGEQ_PATCH_TYPE int8_t
 #define EDGEQ_PATCH_PIXELS 4

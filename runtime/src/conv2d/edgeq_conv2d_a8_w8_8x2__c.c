@@ -7,6 +7,10 @@
  * The windows of 2 pixels are gathered as 16-bit values + 128 (so that the lanes do not borrow); weights are packed
  * [o / 8][tap / 2][8][2], taps filled up to an even number with zeros. Per two taps and channel: 2 loads,
  * 2 multiplications, 5 additions and shifts for 4 MACs.
+ *
+ * Measured, inner loop / whole 1x1 64 -> 64 layer: RV32IMC 2.47 / 3.0 instructions per MAC with half a multiplication
+ * per MAC, Cortex-M3 2.9 / 3.6. The limit is separating the lanes (1.25), which groups of 4 taps would halve where
+ * weights allow.
  */
 #define EDGEQ_PATCH_TYPE uint16_t
 #define EDGEQ_PATCH_PIXELS 2

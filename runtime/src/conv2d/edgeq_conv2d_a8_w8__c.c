@@ -1,7 +1,8 @@
 /* Convolution of any shape: groups, strides, dilations, padding.
  *
  * Output by output, tap by tap, straight from the input; weights [o][ky][kx][c]. Taps in the padding read the input's
- * zero point. Small rather than fast: the inner loop has two loads, multiply, add, count and branch per MAC.
+ * zero point. Small rather than fast: the inner loop has two loads, multiply, add, count and branch per MAC: 7, 5 and 7
+ * instructions on Cortex-M0+, M3 and RV32IMC, and 20 to 50 per tap position.
  */
 #include "edgeq/edgeq_conv2d.h"
 

@@ -3,6 +3,9 @@
  * Weights are packed [o / 4][i][4] as weight + 128, filled up to 4 outputs: unsigned bytes, because those load with
  * an immediate offset. What the 128s add, 128 * sum(x), is the same for all outputs of a row and taken off at the end.
  * Per input: 5 loads, 4 multiplications, 4 additions, and the loop's share.
+ *
+ * Measured on Cortex-M0+, inner loop / whole 640 -> 128 layer: 4.5 / 4.7 (gcc), 4.9 (clang) instructions per MAC. The
+ * limit is the three instructions per MAC and a register short for the loop's end.
  */
 #include "edgeq/edgeq_compiler.h"
 #include "edgeq/edgeq_dense.h"

@@ -2,6 +2,9 @@
  *
  * Weights are packed [o / 8][i][8], filled up to 8 outputs with zeros. Per input: 9 loads, 8 multiplications and
  * additions, and the loop's share.
+ *
+ * Measured, inner loop / whole 640 -> 128 layer: Cortex-M3 2.3 / 2.5 instructions per MAC, RV32IMC 3.4 / 3.6. The limit
+ * is one load per weight.
  */
 #include "edgeq/edgeq_compiler.h"
 #include "edgeq/edgeq_dense.h"

