@@ -19,7 +19,6 @@ from edgeq.passes.remove_identity import remove_identity
 from edgeq.passes.reshape_groups import pass_reshape
 from edgeq.passes.rewrite import Uses, insert_before, inverse, new_constant, new_node
 
-
 MAX_ROUNDS = 50
 
 

@@ -13,7 +13,7 @@ from edgeq.frontends.onnx.arithmetic import same_rank
 from edgeq.frontends.onnx.dense import rows_of_outputs
 from edgeq.frontends.onnx.importer import Constant, NodeImport
 from edgeq.frontends.onnx.rows import converts
-from edgeq.frontends.onnx.windows import convolve
+from edgeq.frontends.onnx.windows import convolve, pooled
 from edgeq.ir.graph import Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 
@@ -201,6 +201,13 @@ def qlinear_global_average_pool(node: NodeImport) -> None:
     last = bool(node.attrs.integer("channels_last", 0))
     axes = tuple(range(1, rank - 1)) if last else tuple(range(2, rank))
     node.bind(0, quantize(node, node.emit("mean", [x], {"axes": axes, "keepdims": True}), 3, 4))
+
+
+@converts("QLinearAveragePool", domain=MICROSOFT)
+def qlinear_average_pool(node: NodeImport) -> None:
+    if node.attrs.integer("channels_last", 0):
+        raise UnsupportedError("channels_last is not supported")
+    node.bind(0, quantize(node, pooled(node, _computed(node, 0), True), 3, 4))
 
 
 @converts("QLinearSigmoid", domain=MICROSOFT)

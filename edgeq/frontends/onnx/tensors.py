@@ -12,7 +12,7 @@ from onnx import TensorProto
 from edgeq.errors import ModelFileError, UnsupportedError
 from edgeq.ir.types import Array
 
-MAX_ELEMENTS = 2**27
+MAX_ELEMENTS = 2**24
 """More than any tensor of a microcontroller's model; larger ones are taken for damage, not for data."""
 
 RAW_DTYPES: dict[int, str] = {

@@ -107,12 +107,16 @@ def _ceil_pads(size: Spatial, kernel: Spatial, strides: Spatial, pads: Spatial) 
 
 @converts("MaxPool", "AveragePool")
 def pool(node: NodeImport) -> None:
-    x = node.value(0)
+    average = node.op == "AveragePool"
+    node.bind(0, pooled(node, node.real(0) if average else node.value(0), average))
+
+
+def pooled(node: NodeImport, x: Value, average: bool) -> Value:
+    """The pooling that the node's attributes describe, in the file's layout."""
     rank = len(x.shape)
     count = rank - 2
     if count not in (1, 2):
         raise UnsupportedError(f"its input has {rank} axes; 3 or 4 are supported")
-    average = node.op == "AveragePool"
     kernel = _positive(node, "kernel_shape", count)
     strides = _positive(node, "strides", count, (1,) * count)
     dilations = _positive(node, "dilations", count, (1,) * count)
@@ -120,7 +124,7 @@ def pool(node: NodeImport) -> None:
         raise UnsupportedError(f"dilated pooling {dilations} is not supported")
     node.attrs.ignore("storage_order")  # orders the indices, which are refused
     pads = spatial_pads(node, x.shape[2:], kernel, strides, dilations)
-    include = average and bool(node.attrs.integer("count_include_pad", 0))
+    include = average and bool(node.attrs.integer("count_include_pad", 0)) and any(pads)
     if node.attrs.integer("ceil_mode", 0) and node.attrs.string("auto_pad", "NOTSET") == "NOTSET":
         extended = _ceil_pads(x.shape[2:], kernel, strides, pads)
         if include and any(e > p for e, p in zip(extended, pads, strict=True)):
@@ -129,13 +133,8 @@ def pool(node: NodeImport) -> None:
     attrs: dict[str, Attr] = {"kernel": pair(kernel), "strides": pair(strides), "pads": four_pads(pads)}
     if average:
         attrs["count_include_pad"] = include
-    y = node.emit(
-        "avg_pool2d" if average else "max_pool2d",
-        [to_image(node, node.real(0) if average else x)],
-        attrs,
-        perm=first_to_last(rank),
-    )
-    node.bind(0, from_image(node, y, rank))
+    op = "avg_pool2d" if average else "max_pool2d"
+    return from_image(node, node.emit(op, [to_image(node, x)], attrs, perm=first_to_last(rank)), rank)
 
 
 @converts("GlobalAveragePool")
