@@ -1,9 +1,14 @@
-/* Two hints that keep compilers from undoing hand-made inner loops. Neither changes what the C means; other compilers
+/* What kernels say to compilers beside C99, mostly to keep hand-made inner loops as they are; other compilers
  * take the plain code beside them. */
 #ifndef EDGEQ_COMPILER_H
 #define EDGEQ_COMPILER_H
 
+#include <stdint.h>
+
 #if defined(__GNUC__)
+
+/* Half of a 32-bit word that is written by halves and read whole (little-endian: the first half is the low one). */
+typedef uint16_t __attribute__((may_alias)) edgeq_lane_t;
 
 /* A function that keeps the registers to itself. */
 #define EDGEQ_NOINLINE __attribute__((noinline))
@@ -20,6 +25,8 @@
 #endif
 
 #else
+
+typedef uint16_t edgeq_lane_t;
 
 #define EDGEQ_NOINLINE
 #define EDGEQ_FENCE(variable) ((void)(variable))

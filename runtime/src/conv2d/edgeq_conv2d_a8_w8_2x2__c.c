@@ -13,13 +13,12 @@
  * limit is separating the lanes; 79 instructions per output go into requantizing (four multiplications for one) and
  * storing.
  */
-#define EDGEQ_PATCH_TYPE uint16_t
+#define EDGEQ_PATCH_TYPE edgeq_lane_t
 #define EDGEQ_PATCH_PIXELS 2
 /* x + 128, by the load that Thumb-1 has and a bit flip */
 #define EDGEQ_PATCH_VALUE(x) ((uint8_t)(x) ^ 0x80U)
 #define EDGEQ_PATCH_TOTALS 1
 #define EDGEQ_PATCH_STEP 4
-#include "edgeq/edgeq_compiler.h"
 #include "patches.h"
 
 /* One tap of channel i: two pixels in v times one weight. */

@@ -12,7 +12,6 @@
 #define EDGEQ_PATCH_VALUE(x) (x)
 #define EDGEQ_PATCH_TOTALS 0
 #define EDGEQ_PATCH_STEP 4
-#include "edgeq/edgeq_compiler.h"
 #include "patches.h"
 
 /* Pixel p of tap i. The fence keeps the loads of later pixels from taking the registers of the sums. */

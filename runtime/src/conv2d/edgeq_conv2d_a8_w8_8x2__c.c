@@ -12,12 +12,11 @@
  * per MAC, Cortex-M3 2.9 / 3.6. The limit is separating the lanes (1.25), which groups of 4 taps would halve where
  * weights allow.
  */
-#define EDGEQ_PATCH_TYPE uint16_t
+#define EDGEQ_PATCH_TYPE edgeq_lane_t
 #define EDGEQ_PATCH_PIXELS 2
 #define EDGEQ_PATCH_VALUE(x) ((uint8_t)(x) ^ 0x80U)
 #define EDGEQ_PATCH_TOTALS 0
 #define EDGEQ_PATCH_STEP 2
-#include "edgeq/edgeq_compiler.h"
 #include "patches.h"
 
 #define CHANNELS 8

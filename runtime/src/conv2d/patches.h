@@ -1,7 +1,7 @@
 /* Walks the output pixels of a convolution and gathers their input windows into a buffer, a block of pixels at a time.
  *
  * A kernel defines, before including this file,
- *   EDGEQ_PATCH_TYPE    the buffer's element: int8_t, or uint16_t for a value in a 16-bit lane
+ *   EDGEQ_PATCH_TYPE    the buffer's element: int8_t, or edgeq_lane_t for a value in a 16-bit lane
  *   EDGEQ_PATCH_PIXELS  pixels per block; a tap of all pixels is one 32-bit word, element i belongs to pixel i
  *   EDGEQ_PATCH_VALUE(x)  what the buffer holds for an int8_t x: itself, or x + 128
  *   EDGEQ_PATCH_TOTALS  1 when the kernel wants the sums of each pixel's elements, 0 when not
@@ -11,6 +11,7 @@
  */
 #include <stddef.h>
 
+#include "edgeq/edgeq_compiler.h"
 #include "edgeq/edgeq_conv2d.h"
 #include "edgeq/edgeq_requantize.h"
 
