@@ -24,6 +24,7 @@ static inline void edgeq_for_each_pixel(const edgeq_depthwise_conv2d_t *layer, c
   const int8_t **end = from;
   for (int32_t taps = layer->kernel_h * layer->kernel_w; taps > 0; taps -= EDGEQ_TAPS_STEP) {
     end += EDGEQ_TAPS_STEP;
+    EDGEQ_FENCE(taps); /* or clang makes a division of this loop */
   }
   for (int32_t oy = 0; oy < layer->out_h; oy++) {
     const int32_t top = oy * layer->stride_h - layer->pad_top;
