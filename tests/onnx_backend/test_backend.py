@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unittest
 import warnings
 from functools import cache
@@ -10,6 +11,7 @@ import onnx.backend.test
 import pytest
 
 from edgeq.onnx_backend import EdgeqBackend, Score, node_tests, score
+from tests.tools import ROOT
 
 PASSING = 239
 """Node tests that pass with onnx 1.23; other versions of onnx have a few more or fewer."""
@@ -31,6 +33,17 @@ def test_no_answer_is_wrong() -> None:
 
 def test_the_share_that_passes_holds() -> None:
     assert sum(s.passed for s in scores().values()) >= PASSING - 10
+
+
+def test_the_readme_tells_the_share() -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    told = re.search(r"onnx (\d+\.\d+) ships for these operators, (\d+) of (\d+) \((\d+) %\)", page)
+    assert told is not None
+    passed, asked, percent = (int(told[i]) for i in (2, 3, 4))
+    assert percent == round(100 * passed / asked)
+    if onnx.__version__.startswith(f"{told[1]}."):
+        assert passed == sum(s.passed for s in scores().values())
+        assert asked == passed + sum(len(s.refused) + len(s.wrong) for s in scores().values())
 
 
 def test_every_refusal_says_why() -> None:
