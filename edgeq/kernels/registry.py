@@ -35,6 +35,7 @@ class Kernel:
     layout: str = "plain"
     scratch: str = "0"
     in_place: tuple[int, ...] = ()
+    in_place_when: str = "1"
     over_read: int = 0
     alignment: int = 1
 
@@ -45,6 +46,10 @@ class Kernel:
     def accepts(self, facts: Mapping[str, int]) -> bool:
         """Whether the kernel computes a node with these facts."""
         return bool(evaluate(self.when, facts))
+
+    def in_place_inputs(self, facts: Mapping[str, int]) -> tuple[int, ...]:
+        """Inputs whose bytes the output of a node with these facts may take over."""
+        return self.in_place if evaluate(self.in_place_when, facts) else ()
 
     def scratch_bytes(self, facts: Mapping[str, int]) -> int:
         return int(evaluate(self.scratch, facts))

@@ -20,13 +20,17 @@ GOALS = ("size", "speed", "balanced")
 
 @dataclass(frozen=True)
 class Choice:
-    """The kernel of one node. `estimate` in instructions; `runner_up` is the best one not taken, if any."""
+    """The kernel of one node. `estimate` in instructions; `runner_up` is the best one not taken, if any.
+
+    in_place: inputs whose bytes the output may take over.
+    """
 
     kernel: Kernel
     reason: str
     estimate: int
     scratch_bytes: int
     runner_up: str | None
+    in_place: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class _Option:
     kernel: Kernel
     cost: float
     scratch: int
+    in_place: tuple[int, ...]
 
 
 def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -> dict[int, Choice]:
@@ -48,7 +53,7 @@ def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -
         facts = row.facts(node)
         options[key] = sorted(
             (
-                _Option(k, k.instructions(facts, features), k.scratch_bytes(facts))
+                _Option(k, k.instructions(facts, features), k.scratch_bytes(facts), k.in_place_inputs(facts))
                 for k in kernels_for(row.kernels)
                 if k.runs_on(features) and k.accepts(facts)
             ),
@@ -124,4 +129,5 @@ def _choice(options: list[_Option], linked: set[str], goal: str) -> Choice:
         reason = f"fastest estimate, {ratio:.2f} times less than {runner_up.kernel.name}"
     else:
         reason = f"--optimize {goal}: shares code; {runner_up.kernel.name} would take {runner_up.cost / best.cost:.0%}"
-    return Choice(best.kernel, reason, round(best.cost), best.scratch, runner_up.kernel.name if runner_up else None)
+    second = runner_up.kernel.name if runner_up else None
+    return Choice(best.kernel, reason, round(best.cost), best.scratch, second, best.in_place)

@@ -72,9 +72,9 @@ def _storage(graph: Graph, choices: Mapping[int, Choice]) -> dict[int, int]:
             home[id(node.output)] = home[id(node.input(0))]
             last_use = _last_uses(graph, home)
             continue
-        for index in choices[id(node)].kernel.in_place:
+        for index in choices[id(node)].in_place:
             value = node.optional(index)
-            if value is None or value.is_constant or value.type.bytes != node.output.type.bytes:
+            if value is None or value.is_constant or value.type.bytes < node.output.type.bytes:
                 continue
             if sum(home.get(id(i)) == home[id(value)] for i in node.inputs if i is not None) > 1:
                 continue  # the same bytes are also read through another input

@@ -63,7 +63,11 @@ int main(void) {{
 {chr(10).join(lines)}
   const int8_t *input = (const int8_t *)block();
   const size_t bytes = (size_t)number();
+#ifdef IN_PLACE
+  int8_t *output = (int8_t *)input;
+#else
   int8_t *output = (int8_t *)malloc(bytes);
+#endif
   const size_t scratch_bytes = (size_t)number();
   void *scratch = scratch_bytes ? malloc(scratch_bytes) : NULL;
   {kernel.name}(&layer, input, output, scratch);
