@@ -26,7 +26,7 @@ from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.plan import plan_memory
 from edgeq.report.capacity import check_capacity
 from edgeq.report.text import render_report
-from edgeq.toolchain import available_compilers
+from edgeq.toolchain import available_compilers, can_read_programs
 from edgeq.verify import PLACES, Verification, verify_folder
 
 __all__ = ["Result", "compile_model", "inspect_model", "open_result"]
@@ -151,7 +151,7 @@ def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str)
     """What the report says of the build, when a compiler is there. Raises CapacityError when the board is too small."""
     if board.flash is None or board.ram is None:
         return None
-    if compiler == "auto" and not available_compilers(board):
+    if compiler == "auto" and not (available_compilers(board) and can_read_programs()):
         check_capacity(board, manifest, {})
         return None
     try:

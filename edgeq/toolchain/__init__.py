@@ -2,7 +2,7 @@
 
 from edgeq.toolchain.build import build_program
 from edgeq.toolchain.compilers import Compiler, available_compilers, find_compiler
-from edgeq.toolchain.program import Program, SectionBytes, Symbol, section_bytes
+from edgeq.toolchain.program import Program, SectionBytes, Symbol, can_read_programs, section_bytes
 
 __all__ = [
     "Compiler",
@@ -11,6 +11,7 @@ __all__ = [
     "Symbol",
     "available_compilers",
     "build_program",
+    "can_read_programs",
     "find_compiler",
     "section_bytes",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,6 +59,11 @@ class Program:
             if symbol.address <= address < symbol.address + max(symbol.size, 1):
                 return name
         return None
+
+
+def can_read_programs() -> bool:
+    """Whether pyelftools, which reads sizes and symbols, is installed."""
+    return importlib.util.find_spec("elftools") is not None
 
 
 def section_bytes(program: Program, group: str = "model") -> SectionBytes:

@@ -156,6 +156,15 @@ def test_core_install_says_what_it_lacks(environment: Environment, tmp_path: Pat
     assert "edgeq[emulate]" in verified.stderr and "Traceback" not in verified.stderr
 
 
+def test_core_install_converts_beside_system_compilers(environment: Environment, tmp_path: Path) -> None:
+    """With system compilers on the PATH but nothing to read their programs with, conversion still works."""
+    convert = ("convert", DIGITS / "digits.onnx", "--board", "cortex-m4", "-o", "out")
+    calibrate = ("--calibrate", DIGITS / "digits_calibration.npz")
+    converted = environment.run("edgeq", *convert, *calibrate, cwd=tmp_path)
+    assert converted.returncode == 0, converted.stderr
+    assert (tmp_path / "out" / "digits.c").is_file()
+
+
 def test_installed_wheel_converts_compiles_and_verifies(full_environment: Environment, tmp_path: Path) -> None:
     convert = ("convert", DIGITS / "digits.onnx", "--board", "riscv", "-o", "out")
     calibrate = ("--calibrate", DIGITS / "digits_calibration.npz")
