@@ -145,6 +145,8 @@ def _cost(manifest: Manifest, sizes: Mapping[str, Any]) -> list[str]:
     if "text_bytes" in sizes:
         compiler = f" ({sizes['compiler']})" if sizes.get("compiler") else ""
         pairs.append(("code", f"{number(sizes['text_bytes'])} bytes{compiler}"))
+    elif manifest["board"] != "host":
+        pairs.append(("code", "not measured: pip install 'edgeq[emulate]' brings a compiler"))
     if "rodata_bytes" in sizes:
         pairs.append(("constants", f"{number(sizes['rodata_bytes'])} bytes, weights included"))
     if "text_bytes" in sizes and "rodata_bytes" in sizes and flash:
