@@ -109,6 +109,13 @@ def test_a_group_far_below_the_others_becomes_zero() -> None:
         form = group_format(name)
         rows = form.encode([[1.0, -1.0, 1e-12, -1e-12]])
         assert form.decode(rows)[0, 0] > 0 and form.decode(rows)[0, 2:].tolist() == [0, 0]
+        assert form.factor == "q31" or np.all(rows.codes[:, 0, 2:] == form.base.neutral)
+
+
+def test_a_wide_factor_that_rounds_up_to_a_power_of_two_stays_legal() -> None:
+    form = group_format("w8g1m")
+    rows = form.encode([[1.0, 1.0 - 2.0**-40]])
+    assert rows.factors[0, :, 0].tolist() == [[1 << 30, 1], [1 << 30, 1]]
 
 
 @pytest.mark.parametrize("factor", FACTORS)
