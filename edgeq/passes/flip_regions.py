@@ -31,25 +31,42 @@ class Region:
 
     def __post_init__(self) -> None:
         self.members = {id(n) for n in self.nodes}
-        made = {id(n.output) for n in self.nodes}
+        self.made = {id(n.output) for n in self.nodes}
         operands = {id(i): i for n in self.nodes for i in n.inputs if i is not None and not i.is_constant}
-        self.inputs = [v for key, v in operands.items() if key not in made]
+        self.inputs = [v for key, v in operands.items() if key not in self.made]
         self.results = [n.output for n in self.nodes]
+
+    def reads(self, value: Value) -> bool:
+        return any(v is value for v in self.inputs)
 
 
 def flip_regions(graph: Graph) -> bool:
     """Returns whether a region was flipped."""
-    flips = 0
-    limit = LIMIT * len(graph.nodes)
-    while flips < limit and _flip_one(graph):
-        flips += 1
-    return flips > 0
+    changed = False
+    moved = transposed_elements(graph)
+    for _ in range(LIMIT * len(graph.nodes)):
+        step = _flip_one(graph)
+        if step is None:
+            break
+        before, moved = moved, transposed_elements(graph)
+        if step == "gain" and moved >= before:
+            break  # the gain was misjudged: stop, lest the next flip undoes this one for ever
+        changed = True
+    return changed
 
 
-def _flip_one(graph: Graph) -> bool:
+def transposed_elements(graph: Graph) -> int:
+    """How many elements all transpositions of the graph move."""
+    return sum(
+        _moved(n.attrs["perm"], n.input(0).shape, n.output.type.elements) for n in graph.nodes if n.op == "transpose"
+    )
+
+
+def _flip_one(graph: Graph) -> str | None:
+    """Flips the first region worth it: "gain" or "sink"; None where there is none."""
     uses = Uses(graph)
     if not any(n.op == "transpose" for n in graph.nodes):
-        return False
+        return None
     for region in _regions(graph, uses):
         for perm in _candidates(region, uses):
             gain = _gain(graph, region, uses, perm)
@@ -60,8 +77,8 @@ def _flip_one(graph: Graph) -> bool:
                 compose_transposes(graph)
                 merge_duplicates(graph)
                 absorb_border_layout(graph)
-                return True
-    return False
+                return "gain" if gain > 0 else "sink"
+    return None
 
 
 def _regions(graph: Graph, uses: Uses) -> list[Region]:
@@ -137,6 +154,8 @@ def _gain(graph: Graph, region: Region, uses: Uses, perm: Perm) -> int:
         producer = uses.producer(value)
         if producer is not None and producer.op == "transpose":
             source, first = producer.input(0), tuple(producer.attrs["perm"])
+            if id(source) in region.made:
+                continue  # from the region into itself: weighed with its results
             if not readers and not uses.is_output(value):
                 before += _moved(first, source.shape, size)
             after += _moved(compose(first, perm), source.shape, size)
@@ -152,8 +171,9 @@ def _gain(graph: Graph, region: Region, uses: Uses, perm: Perm) -> int:
         readers = [n for n in uses.consumers(value) if id(n) not in region.members]
         for reader in readers:
             if reader.op == "transpose" and not _only_dense(reader, uses):
+                inner = compose(back, reader.attrs["perm"])
                 before += _moved(reader.attrs["perm"], value.shape, size)
-                after += _moved(compose(back, reader.attrs["perm"]), shape, size)
+                after += _moved(compose(inner, perm) if region.reads(reader.output) else inner, shape, size)
         others = [n for n in readers if n.op != "transpose" and not _feeds_dense(n, uses)]
         shown = uses.is_output(value) and not can_absorb(graph, value, back, is_output=True)
         if others or shown:
