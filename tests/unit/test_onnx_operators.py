@@ -105,6 +105,30 @@ def test_one_operator_gives_what_onnxruntime_gives(name: str) -> None:
     assert_same(CASES[name], simplified(CASES[name]))
 
 
+@pytest.mark.parametrize("opset", [9, 11, 13, 18])
+def test_constants_are_folded_by_the_rules_of_the_models_opset(opset: int) -> None:
+    need("onnxruntime")
+    old = opset < 13
+    axes = {"axes": [0]} if old else {}
+    extra = [] if old else ["zero"]
+    nodes = [
+        node("Unsqueeze", ["c", *extra], "u", **axes),
+        node("Squeeze", ["u", *extra], "s", **axes),
+        node("ReduceSum", ["s", *extra], "r", keepdims=0, **axes),
+        node("Slice", ["r"], "part", starts=[0], ends=[2])
+        if opset < 10
+        else node("Slice", ["r", "zero", "two"], "part"),
+        node("Split", ["part"], "a,b", **({"num_outputs": 2} if opset >= 18 else {})),
+        node("Clip", ["a"], "k", min=-0.5, max=0.5) if opset < 11 else node("Clip", ["a", "lo", "hi"], "k"),
+        node("Add", ["x", "k"], "y"),
+    ]
+    numbers = {"c": array(3, 4), "zero": ints(0), "two": ints(2), "lo": np.float32(-0.5), "hi": np.float32(0.5)}
+    data = make_model(nodes, {"x": (1, 3)}, ["y"], numbers, opset=opset)
+    graph = simplified(data)
+    assert [n.op for n in graph.nodes] == ["add"]
+    assert_same(data, graph)
+
+
 RESIZES = [
     ("asymmetric", "floor"),
     ("asymmetric", "round_prefer_ceil"),

@@ -34,6 +34,7 @@ def hard_sigmoid(node: NodeImport) -> None:
 
 
 @converts("Gelu")
+@converts("Gelu", domain="com.microsoft")
 def gelu(node: NodeImport) -> None:
     how = node.attrs.string("approximate", "none")
     if how not in ("none", "tanh"):

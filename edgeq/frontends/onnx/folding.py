@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
-from onnx import NodeProto
+from onnx import ModelProto, NodeProto, TypeProto, helper
 
 from edgeq.errors import UnsupportedError
 from edgeq.frontends.onnx.tensors import MAX_ELEMENTS
@@ -55,6 +55,14 @@ def _result_elements(op: str, arrays: Sequence[Array]) -> int:
     return sum(a.size for a in arrays)
 
 
+def _model(node: NodeProto, opset: int) -> ModelProto:
+    """The node alone, as a model: only then the evaluator heeds the opset."""
+    inputs = [helper.make_value_info(name, TypeProto()) for name in dict.fromkeys(node.input) if name]
+    outputs = [helper.make_value_info(name, TypeProto()) for name in node.output if name]
+    graph = helper.make_graph([node], "constants", inputs, outputs)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+
+
 def fold(node: NodeProto, arrays: Sequence[Array | None], opset: int) -> list[Array]:
     """The node's outputs. Raises UnsupportedError when the reference cannot compute them."""
     from onnx.reference import ReferenceEvaluator
@@ -65,7 +73,7 @@ def fold(node: NodeProto, arrays: Sequence[Array | None], opset: int) -> list[Ar
         if not 0 <= size <= MAX_ELEMENTS:
             raise UnsupportedError(f"its constant result would have {size} elements")
         with np.errstate(all="ignore"):
-            evaluator = ReferenceEvaluator(node, opsets={"": opset})
+            evaluator = ReferenceEvaluator(_model(node, opset))
             feeds = {name: array for name, array in zip(node.input, arrays, strict=True) if name and array is not None}
             results = evaluator.run(None, feeds)
     except UnsupportedError:

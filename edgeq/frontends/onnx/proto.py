@@ -27,7 +27,7 @@ class Opsets:
 
     def label(self, domain: str) -> str:
         """`opset 13` or `com.microsoft 1`, for messages."""
-        version = self.versions.get(domain, "?")
+        version = self.versions.get(domain, "of no stated version")
         return f"{domain} {version}" if domain else f"opset {version}"
 
 
