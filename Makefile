@@ -33,7 +33,7 @@ demo: build/digits
 	cat build/digits/digits_report.txt
 
 test: check
-	$(BIN)/pytest -n auto --dist loadgroup $(TESTS)
+	$(BIN)/pytest -n auto $(TESTS)
 
 check: $(DEV)
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ import pytest
 
 from tests.tools import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.tools, pytest.mark.xdist_group("wheel")]
+pytestmark = [pytest.mark.slow, pytest.mark.tools]
 
 DATA_FOLDERS = ("boards", "codegen", "runtime")
 NOT_IN_CORE = {
