@@ -8,7 +8,7 @@
 #   make docs     rewrite the tables of README.md and docs/ from the registries
 #   make clean    remove what these made
 #
-# Variables: PYTHON (interpreter that makes .venv), EXTRAS (more pip requirements, such as torch==2.13.0),
+# Variables: PYTHON (interpreter that makes .venv), EXTRAS (more pip requirements, such as "torch==2.13.0 onnxscript"),
 # TESTS (pytest arguments, such as tests/ops or "-k conv2d").
 
 PYTHON ?= python3
@@ -24,7 +24,8 @@ C_FILES := find runtime -name '*.[ch]'
 # One stamp per set of packages: the second call installs nothing. The name carries EXTRAS, so another EXTRAS is another set.
 MADE := $(VENV)/made
 DEMO := $(VENV)/installed-demo
-DEV := $(VENV)/installed-dev$(subst =,-,$(addprefix -,$(EXTRAS)))
+EMPTY :=
+DEV := $(VENV)/installed-dev$(subst $(EMPTY) ,,$(subst =,-,$(addprefix -,$(EXTRAS))))
 
 .PHONY: demo test check bench format docs clean venv
 

@@ -52,7 +52,8 @@ _TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "unicorn": (_package("unicorn", "capstone", "elftools"), "pip install 'edgeq[emulate]'"),
     "litert": (_litert, "pip install 'edgeq[reference]'"),
     "onnxruntime": (_package("onnxruntime"), "pip install 'edgeq[reference]'"),
-    "torch": (_package("torch"), "pip install torch==2.13.0"),
+    # PyTorch's newer ONNX exporter is in a package of its own.
+    "torch": (_package("torch", "onnxscript"), "pip install torch==2.13.0 onnxscript"),
     "clang-format": (_command("clang-format"), "pip install clang-format"),
     "cc": (_command("cc"), "apt install gcc"),
     "c++": (_command("c++"), "apt install g++"),
