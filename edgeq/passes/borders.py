@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeq.ir.graph import Graph, Node
+from edgeq.ir.graph import Graph, Node, Value
 
 
 def remove_borders(graph: Graph) -> None:
@@ -17,12 +17,6 @@ def remove_borders(graph: Graph) -> None:
             _absorb_output(graph, node)
 
 
-def _rename_meta(graph: Graph, key: str, old: str, new: str) -> None:
-    facts = graph.meta.get(key)
-    if facts and old in facts:
-        facts[new] = facts.pop(old)
-
-
 def _absorb_input(graph: Graph, node: Node) -> None:
     source = node.input(0)
     if not any(i is source for i in graph.inputs) or len(graph.consumers(source)) != 1:
@@ -31,16 +25,15 @@ def _absorb_input(graph: Graph, node: Node) -> None:
         return
     graph.nodes = [n for n in graph.nodes if n is not node]
     graph.inputs = [node.output if i is source else i for i in graph.inputs]
-    name, node.output.name = source.name, node.output.name
-    _swap_name(graph, node, name)
+    _rename(graph, node.output, source.name)
 
 
-def _swap_name(graph: Graph, node: Node, name: str) -> None:
+def _rename(graph: Graph, integer: Value, name: str) -> None:
     """The integer value takes the name that users know."""
     origin = graph.meta.get("origin", {})
-    if node.output.name in origin:
-        origin[name] = origin.pop(node.output.name)
-    node.output.name = name
+    if integer.name in origin:
+        origin[name] = origin.pop(integer.name)
+    integer.name = name
 
 
 def _absorb_output(graph: Graph, node: Node) -> None:
@@ -50,5 +43,5 @@ def _absorb_output(graph: Graph, node: Node) -> None:
     if integer.is_constant or any(i is integer for i in graph.inputs):
         return
     graph.outputs = [integer if o is node.output else o for o in graph.outputs]
-    _rename_meta(graph, "outputs", node.output.name, integer.name)
     graph.nodes = [n for n in graph.nodes if n is not node]
+    _rename(graph, integer, node.output.name)
