@@ -86,3 +86,19 @@ def test_float_keyword_spotting_quantized_from_unlabeled_samples(tmp_path: Path)
         proof = result.verify(on=["emulator"], inputs={"inputs": real, "labels": labels})
         assert proof.bit_exact
         assert proof.accuracy is not None and proof.accuracy["emulator"] >= 0.906
+
+
+@pytest.mark.parametrize("source", ["ic_resnet8_float.tflite", "ic_resnet8_float.onnx"])
+def test_float_image_classification_is_quantized_and_proved(source: str, tmp_path: Path) -> None:
+    """Bytes stand in for photographs: they show that the integers follow the float network, not how well it sees."""
+    need("shared", "litert", "onnxruntime", "unicorn", "zig", "cc")
+    pixels = np.random.default_rng(5).integers(0, 256, (48, 32, 32, 3)).astype(np.float32)
+    smooth = (pixels + np.roll(pixels, 1, 1) + np.roll(pixels, 1, 2) + np.roll(pixels, (1, 1), (1, 2))) / 4
+    file = shared() / "models" / "mlperf_tiny" / source
+    result = compile_model(file, "cortex-m4", out=tmp_path / "m", calibrate={"inputs": smooth[:32]})
+    assert not [s for s in result.manifest["steps"] if s["op"] == "transpose"]
+    proof = result.verify(inputs={"inputs": smooth[32:]}, reference="original")
+    assert proof.bit_exact
+    assert proof.reference is not None
+    *layers, _ = proof.reference["layers"]  # of noise, the softmax and its first class hang on a hair
+    assert all(layer["sqnr_db"] > 20 for layer in layers)
