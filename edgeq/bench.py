@@ -12,7 +12,7 @@ from edgeq.boards import load_board
 from edgeq.build import build_folder, model_bytes
 from edgeq.emulate import runner_for
 from edgeq.emulate.harness import output_bytes, step_regions
-from edgeq.npz import random_samples, to_internal
+from edgeq.npz import random_samples, to_bytes, to_internal
 
 
 @dataclass
@@ -45,7 +45,7 @@ def bench_folder(folder: Path, manifest: Mapping[str, Any], *, compiler: str = "
     board = load_board(own if own.is_file() else manifest["board"])
     specs = manifest["inputs"]
     sample = random_samples(specs, 1)
-    blob = b"".join(to_internal(spec, sample.inputs[spec["name"]]).tobytes() for spec in specs)
+    blob = b"".join(to_bytes(spec, to_internal(spec, sample.inputs[spec["name"]])[0]) for spec in specs)
     with tempfile.TemporaryDirectory(prefix="edgeq-") as work:
         program = build_folder(folder, manifest, board, Path(work), compiler=compiler, profile=True)
         result = runner_for(board).run(

@@ -300,8 +300,8 @@ def ops(as_json: bool) -> None:
 
 def _registries() -> dict[str, Any]:
     from edgeq.kernels import kernels
+    from edgeq.kernels.names import parse_kernel_name
     from edgeq.ops import operators
-    from edgeq.report.tables import parse_kernel_name
 
     named = [(kernel, parse_kernel_name(kernel.name)) for kernel in kernels()]
     rows = []

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeq.errors import CalibrationError
+from edgeq.formats import number_format
 
 Array = NDArray[Any]
 Spec = Mapping[str, Any]
@@ -87,9 +88,18 @@ def random_samples(input_specs: Sequence[Spec], count: int, seed: int = 0) -> Sa
     inputs: dict[str, Array] = {}
     for index, spec in enumerate(input_specs):
         dtype, shape = np.dtype(spec["dtype"]), sample_shape(spec)
-        samples = [_random(dtype, prod(shape), f"edgeq {seed} {index} {k}").reshape(shape) for k in range(count)]
+        keys = (f"edgeq {seed} {index} {k}" for k in range(count))
+        samples = [_in_format(spec, _random(dtype, prod(shape), key)).reshape(shape) for key in keys]
         inputs[spec["name"]] = np.stack(samples) if samples else np.zeros((0, *shape), dtype)
     return SampleSet(inputs)
+
+
+def _in_format(spec: Spec, integers: Array) -> Array:
+    """Any integers as integers that the input's format has."""
+    if not spec.get("format"):
+        return integers
+    values = np.array([v for v in number_format(spec["format"]).values if v is not None], dtype=integers.dtype)
+    return values[integers.view(np.uint8) % len(values)]
 
 
 def _random(dtype: np.dtype[Any], elements: int, key: str) -> Array:
@@ -113,6 +123,24 @@ def to_internal(spec: Spec, array: Array) -> Array:
     Floats become round-half-even(x / scale) + zero_point, saturated; integers of the model's own type become the C's.
     """
     return np.ascontiguousarray(_to_type(spec, _permuted(spec, array), np.dtype(spec["dtype"])))
+
+
+def to_bytes(spec: Spec, sample: Array) -> bytes:
+    """One sample in the layout and type of the C as the bytes that the C takes: packed where the manifest says so."""
+    if not spec.get("packed"):
+        return np.ascontiguousarray(sample).tobytes()
+    row = number_format(spec["format"])
+    return row.pack(row.to_codes(sample)).tobytes()
+
+
+def from_bytes(spec: Spec, raw: bytes) -> Array:
+    """The integers in the bytes of one input or output, in the shape of the C."""
+    shape = tuple(int(n) for n in spec["shape"])
+    if not spec.get("packed"):
+        return np.frombuffer(raw, dtype=spec["dtype"]).reshape(shape)
+    row = number_format(spec["format"])
+    packed = np.frombuffer(raw, np.uint8).reshape(*shape[:-1], row.row_bytes(shape[-1]))
+    return row.decode(row.unpack(packed, shape[-1])).astype(spec["dtype"])
 
 
 def to_original(spec: Spec, array: Array) -> Array:

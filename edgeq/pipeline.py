@@ -22,6 +22,7 @@ from edgeq.inspect import inspect_model
 from edgeq.ir.graph import Graph
 from edgeq.kernels.features import kernel_features
 from edgeq.kernels.select import GOALS, select_kernels
+from edgeq.kernels.storage import choose_storage
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.plan import plan_memory
 from edgeq.report.capacity import check_capacity
@@ -89,7 +90,9 @@ def compile_model(
     prepare(graph)
     integer, real = _integer_graph(graph, calibrate, require_int)
     to_integer(integer)
-    choices = select_kernels(integer.nodes, kernel_features(target), optimize)
+    features = kernel_features(target)
+    choose_storage(integer, features)
+    choices = select_kernels(integer.nodes, features, optimize)
     plan = plan_memory(integer, choices)
     facts = {
         "name": c_name,

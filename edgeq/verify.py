@@ -18,7 +18,7 @@ from edgeq.errors import UsageError
 from edgeq.ir.graph import Graph, Value
 from edgeq.ir.serialize import load_graph
 from edgeq.ir.types import Array
-from edgeq.npz import SampleSet, load_samples, random_samples, to_internal, to_original
+from edgeq.npz import SampleSet, from_bytes, load_samples, random_samples, to_bytes, to_internal, to_original
 from edgeq.ops.execute import run_integer, run_real
 from edgeq.originals import run_original
 from edgeq.quant.quality import sqnr_db
@@ -75,10 +75,7 @@ def verify_folder(
     graph = load_graph(folder / "verify" / "graph.npz")
     internal = {spec["name"]: to_internal(spec, given.inputs[spec["name"]]) for spec in specs}
     expected = _reference_outputs(graph, internal)
-    blobs = [
-        b"".join(np.ascontiguousarray(internal[spec["name"]][i]).tobytes() for spec in specs)
-        for i in range(given.count)
-    ]
+    blobs = [b"".join(to_bytes(spec, internal[spec["name"]][i]) for spec in specs) for i in range(given.count)]
     found = Verification(list(on), given.count, True, 0, None, None, None)
     accuracy: dict[str, float] = {}
     for place in on:
@@ -149,7 +146,7 @@ def _compare(
 ) -> None:
     wrong = []
     for sample, raw in enumerate(outputs):
-        want = b"".join(np.ascontiguousarray(expected[v.name][sample]).tobytes() for v in graph.outputs)
+        want = b"".join(v.type.stored(expected[v.name][sample]) for v in graph.outputs)
         if want != raw:
             wrong.append(sample)
             a, b = np.frombuffer(want, np.uint8), np.frombuffer(raw, np.uint8)
@@ -171,7 +168,7 @@ def _first_step(
     values: dict[str, bytes] = {}
 
     def observe(value: Value, array: Array) -> None:
-        values[value.name] = np.ascontiguousarray(array).tobytes()
+        values[value.name] = value.type.stored(array)
 
     run_integer(graph, one, observe)
     assert trace.step_outputs is not None
@@ -189,7 +186,7 @@ def _first_step(
 
 def _first_output(manifest: Mapping[str, Any], raw: bytes) -> Array:
     spec = manifest["outputs"][0]
-    return np.frombuffer(raw[: spec["bytes"]], dtype=spec["dtype"])
+    return from_bytes(spec, raw[: spec["bytes"]])
 
 
 def _top1(outputs: Array, labels: Array) -> float:

@@ -88,10 +88,7 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) ->
     kernel = choice.kernel
     params = {**node.params, **LAYOUTS[kernel.layout](node)}
     descriptor = f"step{index}"
-    fields = [
-        (key, tables.add(value, f"{descriptor}_{key}") if isinstance(value, np.ndarray) else integer(int(value)))
-        for key, value in params.items()
-    ]
+    fields = [(key, _field(value, tables, f"{descriptor}_{key}")) for key, value in params.items()]
     inputs = [
         _operand(v, plan, tables, f"{descriptor}_operand{i}") for i, v in enumerate(node.inputs) if _is_read(node, i)
     ]
@@ -106,13 +103,20 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) ->
         "family": operator(node.op).kernels,
         "kernel": kernel.name,
         "descriptor": descriptor,
-        "descriptor_type": f"edgeq_{operator(node.op).kernels}_t",
+        "descriptor_type": kernel.descriptor_type,
         "fields": fields,
         "inputs": inputs,
         "output": _arena(node.output, plan, const=False),
         "scratch": "0" if scratch is None else f"arena + {scratch}",
         "end": max(offset + size for offset, size in regions),
     }
+
+
+def _field(value: Any, tables: Tables, label: str) -> str:
+    """The C text of a descriptor's field: an integer, a table, or the null pointer for a table without elements."""
+    if not isinstance(value, np.ndarray):
+        return integer(int(value))
+    return tables.add(value, label) if value.size else "0"
 
 
 def _is_read(node: Node, index: int) -> bool:

@@ -13,7 +13,7 @@ from edgeq.errors import ModelFileError
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save_graph(graph: Graph, file: Path) -> None:
@@ -63,6 +63,8 @@ def _value_json(value: Value, store: Any) -> dict[str, Any]:
         "quantization": None
         if quantization is None
         else [quantization.scale, quantization.zero_point, quantization.axis],
+        "format": value.type.format,
+        "packed": value.type.packed,
         "data": None if value.data is None else store(value.data),
     }
 
@@ -86,7 +88,9 @@ def _graph(document: dict[str, Any], arrays: dict[str, Array]) -> Graph:
     values = [
         Value(
             v["name"],
-            TensorType(tuple(v["shape"]), DType(v["dtype"]), _quantization(v["quantization"])),
+            TensorType(
+                tuple(v["shape"]), DType(v["dtype"]), _quantization(v["quantization"]), v["format"], v["packed"]
+            ),
             None if v["data"] is None else arrays[v["data"]],
         )
         for v in document["values"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 from enum import Enum
 from math import prod
@@ -9,6 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgeq.formats.base import Format
+from edgeq.formats.registry import number_format
 
 Array = NDArray[Any]
 
@@ -101,23 +105,53 @@ class Quantization:
 
 @dataclass(frozen=True)
 class TensorType:
-    """Shape (batch first, fully known), element type and optional quantization."""
+    """Shape (batch first, fully known), element type and optional quantization.
+
+    format: name of the row of `edgeq.formats` to which all values belong; "" means any of `dtype`. Arrays hold the
+    exact integers in `dtype` either way. packed: the tensor lies in memory in that format, in rows along the last
+    axis; otherwise element by element.
+    """
 
     shape: tuple[int, ...]
     dtype: DType
     quantization: Quantization | None = None
+    format: str = ""
+    packed: bool = False
 
     @property
     def elements(self) -> int:
         return prod(self.shape)
 
     @property
+    def number_format(self) -> Format | None:
+        """The row of `format`; None for plain elements."""
+        return number_format(self.format) if self.format else None
+
+    @property
     def bytes(self) -> int:
-        """Bytes of the whole tensor, unpadded."""
-        return self.elements * self.dtype.bytes
+        """Bytes of the whole tensor in memory: plain ones unpadded, packed ones by rows along the last axis."""
+        row = self.number_format
+        if row is None or not self.packed:
+            return self.elements * self.dtype.bytes
+        return prod(self.shape[:-1]) * row.row_bytes(self.shape[-1])
+
+    def stored(self, array: Array) -> builtins.bytes:
+        """One tensor's integers as they lie in memory."""
+        row = self.number_format
+        if row is None or not self.packed:
+            return np.ascontiguousarray(array).tobytes()
+        return row.pack(row.to_codes(array)).tobytes()
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Smallest and largest integer that the tensor can hold; for integer types only."""
+        row = self.number_format
+        return self.dtype.bounds if row is None else (row.low, row.high)
 
     def __str__(self) -> str:
         text = f"{self.dtype.value}[{','.join(map(str, self.shape))}]"
+        if self.format:
+            text = f"{self.format}[{','.join(map(str, self.shape))}]"
         if self.quantization is None:
             return text
         q = self.quantization

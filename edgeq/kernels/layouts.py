@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edgeq.formats import number_format, number_formats
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.ops import operator
@@ -123,6 +124,17 @@ def dense_8_outputs(node: Node) -> dict[str, Any]:
     return {"weights": _blocks(_rows(node), 8, 1).transpose(0, 2, 3, 1), **_tables(node, 8)}
 
 
+def _packed_rows(weight_format: str) -> Layout:
+    """One row per output channel as docs/spec.md has it, each from a byte on."""
+
+    def layout(node: Node) -> dict[str, Any]:
+        row = number_format(weight_format)
+        return {"weights": row.pack(row.to_codes(_rows(node)))}
+
+    layout.__name__ = f"rows_{weight_format}"
+    return layout
+
+
 LAYOUTS: dict[str, Layout] = {
     f.__name__: f
     for f in (
@@ -134,5 +146,6 @@ LAYOUTS: dict[str, Layout] = {
         depthwise_4_channels,
         dense_4_outputs_unsigned,
         dense_8_outputs,
+        *(_packed_rows(row.name) for row in number_formats() if row.role == "weights"),
     )
 }

@@ -12,6 +12,7 @@ from typing import Any
 from edgeq import resources
 from edgeq.errors import InternalError
 from edgeq.kernels.expressions import evaluate
+from edgeq.kernels.names import KernelName, parse_kernel_name
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,6 +39,18 @@ class Kernel:
     in_place_when: str = "1"
     over_read: int = 0
     alignment: int = 1
+    epilogue: str = "requantize"
+    descriptor: str = ""
+
+    @property
+    def parts(self) -> KernelName:
+        """What the name says. Raises ValueError."""
+        return parse_kernel_name(self.name)
+
+    @property
+    def descriptor_type(self) -> str:
+        """The C type of its layers."""
+        return self.descriptor or f"edgeq_{self.op}_t"
 
     def runs_on(self, features: frozenset[str]) -> bool:
         """Whether a core with these features has what the kernel needs (and nothing that it is wrong for)."""

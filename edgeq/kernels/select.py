@@ -1,16 +1,19 @@
 """Chooses a kernel for every node and says why.
 
 speed: the fastest estimate. size: as few and as small kernels as cover the model. balanced: the fastest, but a kernel
-must save at least 2 % of the model's instructions to be linked.
+must save at least 2 % of the model's instructions to be linked. Weights keep the width that they were quantized to:
+only kernels whose storage is the narrowest are considered; with speed, all that fit as many whole bits (1, 2, 4, 8).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, log2
 
 from edgeq.errors import UnsupportedError, UsageError
 from edgeq.ir.graph import Node
+from edgeq.kernels.matching import storage_bits, stored_as, takes
 from edgeq.kernels.registry import Kernel, kernels_for
 from edgeq.ops.registry import operator
 
@@ -54,8 +57,7 @@ def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -
         options[key] = sorted(
             (
                 _Option(k, k.instructions(facts, features), k.scratch_bytes(facts), k.in_place_inputs(facts))
-                for k in kernels_for(row.kernels)
-                if k.runs_on(features) and k.accepts(facts)
+                for k in _narrowest([k for k in kernels_for(row.kernels) if fits(k, node, facts, features)], goal)
             ),
             key=lambda o: (o.cost, o.kernel.code_bytes, o.kernel.name),
         )
@@ -67,8 +69,24 @@ def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -
     return {key: _choice(options[key], linked, goal) for key in by_id}
 
 
+def fits(kernel: Kernel, node: Node, facts: Mapping[str, int], features: frozenset[str]) -> bool:
+    """Whether the kernel computes this lowered node on a core with these features."""
+    return kernel.runs_on(features) and takes(kernel, node) and kernel.accepts(facts)
+
+
+def _narrowest(kernels: Sequence[Kernel], goal: str) -> list[Kernel]:
+    """The kernels that store the weights in the fewest bits."""
+
+    def bits(kernel: Kernel) -> float:
+        exact = storage_bits(kernel)
+        return 2.0 ** ceil(log2(exact)) if exact and goal == "speed" else exact
+
+    least = min(map(bits, kernels), default=0.0)
+    return [k for k in kernels if bits(k) == least]
+
+
 def _shapes(node: Node) -> str:
-    shapes = [str(list(v.shape)) for v in node.inputs if v is not None]
+    shapes = [f"{stored_as(v)}{list(v.shape)}" for v in node.inputs if v is not None]
     return f"inputs {', '.join(shapes)} with {node.attrs}"
 
 

@@ -1,13 +1,14 @@
-"""What convolutions and dense layers share: folded bias, per-channel requantization, proved accumulator bounds."""
+"""What convolutions and dense layers share: folded bias, the epilogues of sums, proved accumulator bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 
-from edgeq.ir.graph import Node, Value
-from edgeq.ir.types import Array
+from edgeq.ir.graph import Attr, Node, Value
+from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Params
 from edgeq.ops.fixed_point import (
     check_accumulator,
@@ -17,22 +18,45 @@ from edgeq.ops.fixed_point import (
     requantize,
 )
 
+Epilogue = Literal["requantize", "levels", "sums"]
 
-def lower_accumulation(node: Node, weights: Value, bias: Value | None, channel_axis: int) -> Params:
-    """The parameters after the shape: zero points, clamp, folded bias and one factor per output channel.
+LEVEL_ATTRIBUTES: Mapping[str, Attr] = {"level_low": 0, "level_step": 1, "weight_format": ""}
+"""What every operator that accumulates knows besides its shape; docs/architecture.md, section 8."""
 
-    `weights` are int8, symmetric, with output channels on `channel_axis`. The bias absorbs the input's zero point:
+
+def epilogue(node: Node) -> Epilogue:
+    """How the sums of a quantized node become its output: input 3 holds thresholds, int32 outputs are sums."""
+    if node.optional(3) is not None:
+        return "levels"
+    return "sums" if node.output.type.dtype is DType.INT32 else "requantize"
+
+
+def lower_accumulation(node: Node, channel_axis: int) -> Params:
+    """The parameters after the shape: zero points, folded bias, and what the epilogue needs.
+
+    Weights are integers, symmetric, with output channels on `channel_axis`. The bias absorbs the input's zero point:
     sum(w * (x - zp)) + b == sum(w * x) + (b - zp * sum(w)), where padding supplies x = zp.
     """
-    x, y = node.input(0), node.output
+    x, weights, bias = node.input(0), node.input(1), node.optional(2)
     w = weights.constant.astype(np.int64)
     channels = w.shape[channel_axis]
     taps = tuple(a for a in range(w.ndim) if a != channel_axis)
     b = np.zeros(channels, dtype=np.int64) if bias is None else bias.constant.astype(np.int64)
     folded = b - x.zero_point * w.sum(axis=taps)
+    reach = np.abs(w).sum(axis=taps) * _largest(x) + np.abs(folded)
+    if epilogue(node) == "requantize":
+        return _lower_requantize(node, channels, folded, reach)
+    return _lower_levels(node, folded, reach)
 
-    x_low, x_high = x.type.dtype.bounds
-    reach = np.abs(w).sum(axis=taps) * max(-x_low, x_high) + np.abs(folded)
+
+def _largest(x: Value) -> int:
+    """The largest magnitude of an activation."""
+    low, high = x.type.bounds
+    return max(-low, high)
+
+
+def _lower_requantize(node: Node, channels: int, folded: Array, reach: Array) -> Params:
+    x, weights, y = node.input(0), node.input(1), node.output
     scales = np.broadcast_to(np.asarray(weights.quantization.scale, dtype=np.float64), (channels,))
     factors = x.scale * scales / y.scale
     if node.op == "dense":
@@ -59,6 +83,28 @@ def lower_accumulation(node: Node, weights: Value, bias: Value | None, channel_a
     }
 
 
+def _lower_levels(node: Node, folded: Array, reach: Array) -> Params:
+    check_accumulator(int(reach.max(initial=0)), 0, node.name)
+    given = node.optional(3)
+    thresholds = np.zeros((1, 0), dtype=np.int64) if given is None else given.constant.astype(np.int64)
+    if len(thresholds) > 1 and folded.any():  # a row per channel takes the bias with it
+        thresholds, folded = thresholds - folded[:, np.newaxis], np.zeros_like(folded)
+    # Beyond the reach of any sum a threshold says always or never; limited, more of them fit 16 bits.
+    limit = int(reach.max(initial=0)) + 1
+    thresholds = np.clip(thresholds, -limit, limit)
+    narrow = limit <= np.iinfo(np.int16).max
+    count = thresholds.shape[1]
+    return {
+        "input_zero_point": node.input(0).zero_point,
+        "threshold_count": count,
+        "threshold_stride": count if len(thresholds) > 1 else 0,
+        "threshold_bytes": 2 if narrow else 4,
+        "weights": node.input(1).constant,
+        "bias": (folded if folded.any() else folded[:0]).astype(np.int32),
+        "thresholds": thresholds.astype(np.int16 if narrow else np.int32),
+    }
+
+
 def constant_channels(node: Node, channel_axis: int) -> Array:
     """Which output channels of a lowered node have no weight but zeros, so that their output never changes."""
     w = node.params["weights"]
@@ -69,26 +115,32 @@ def accumulation_facts(node: Node, channel_axis: int) -> dict[str, int]:
     """What kernels ask about a lowered node besides its shape.
 
     taps: weights per output channel. right_shifts: 1 when every channel shifts right by at least one bit.
-    accumulator_bits: magnitude bits that hold every accumulator. symmetric_weights: no -128. Channels of constant
-    output are left out of both, and factors of 0 out of the first: packers give them tables that fit.
+    accumulator_bits: magnitude bits that hold every accumulator. symmetric_weights: no -128. weight_low, weight_high:
+    of all weights and 0. levels: of the output, 1 for sums. Channels of constant output are left out of the first two,
+    and factors of 0 out of the first: packers give them tables that fit.
     """
     if not node.params:
         return {}
-    weights, multiplier, shift = (node.params[k] for k in ("weights", "multiplier", "shift"))
+    weights = node.params["weights"]
     live = ~constant_channels(node, channel_axis)
-    return {
+    facts = {
         "taps": weights.size // weights.shape[channel_axis],
-        "right_shifts": int(np.all((shift < 0) | (multiplier == 0) | ~live)),
         "accumulator_bits": int(_accumulator_bounds(node, channel_axis)[live].max(initial=0)).bit_length(),
         "symmetric_weights": int(weights.min(initial=0) > -128),
+        "weight_low": int(weights.min(initial=0)),
+        "weight_high": int(weights.max(initial=0)),
     }
+    if epilogue(node) != "requantize":
+        return facts | {"levels": node.params["threshold_count"] + 1}
+    multiplier, shift = node.params["multiplier"], node.params["shift"]
+    return facts | {"right_shifts": int(np.all((shift < 0) | (multiplier == 0) | ~live))}
 
 
 def _accumulator_bounds(node: Node, channel_axis: int) -> Array:
     w = np.abs(node.params["weights"].astype(np.int64))
     taps = tuple(a for a in range(w.ndim) if a != channel_axis)
-    x_low, x_high = node.input(0).type.dtype.bounds
-    return np.asarray(w.sum(axis=taps) * max(-x_low, x_high) + np.abs(node.params["bias"].astype(np.int64)))
+    bias = np.abs(node.params["bias"].astype(np.int64))
+    return np.asarray(w.sum(axis=taps) * _largest(node.input(0)) + (bias if bias.size else 0))
 
 
 def accumulator_bound(node: Node, channel_axis: int) -> int:
@@ -96,12 +148,19 @@ def accumulator_bound(node: Node, channel_axis: int) -> int:
     return int(_accumulator_bounds(node, channel_axis).max())
 
 
-def finish_accumulation(
-    params: Params, accumulator: Array, dtype: np.dtype[np.generic], rule: Callable[..., Array] = requantize
-) -> Array:
-    """Accumulators with the folded bias, channels last -> requantized by `rule`, clamped outputs."""
-    scaled = rule(accumulator, params["multiplier"], params["shift"]) + params["output_zero_point"]
-    return np.asarray(np.clip(scaled, params["clamp_min"], params["clamp_max"]).astype(dtype))
+def finish_accumulation(node: Node, sums: Array, rule: Callable[..., Array] = requantize) -> Array:
+    """Sums without bias, channels last -> the node's output. `rule` rounds where the epilogue requantizes."""
+    p, kind = node.params, epilogue(node)
+    total = sums + p["bias"] if p["bias"].size else sums
+    if kind == "sums":
+        return total.astype(np.int32)
+    if kind == "requantize":
+        scaled = rule(total, p["multiplier"], p["shift"]) + p["output_zero_point"]
+        return np.asarray(np.clip(scaled, p["clamp_min"], p["clamp_max"]).astype(node.output.type.dtype.numpy))
+    count = np.zeros(total.shape, dtype=np.int64)
+    for level in range(p["threshold_count"]):
+        count += p["thresholds"][:, level] <= total
+    return np.asarray((node.attrs["level_low"] + node.attrs["level_step"] * count).astype(np.int8))
 
 
 def exact_matmul(a: Array, b: Array) -> Array:

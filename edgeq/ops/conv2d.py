@@ -9,7 +9,14 @@ import numpy as np
 
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.ops.accumulate import accumulation_facts, exact_matmul, finish_accumulation, lower_accumulation, real_clamp
+from edgeq.ops.accumulate import (
+    LEVEL_ATTRIBUTES,
+    accumulation_facts,
+    exact_matmul,
+    finish_accumulation,
+    lower_accumulation,
+    real_clamp,
+)
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
 from edgeq.ops.windows import patches, shape_params, window_output
@@ -28,6 +35,7 @@ class Conv2d(Operator):
         "groups": 1,
         "clamp_min": None,
         "clamp_max": None,
+        **LEVEL_ATTRIBUTES,
     }
     accumulates = True
 
@@ -67,14 +75,13 @@ class Conv2d(Operator):
         shape = shape_params(node, (w.shape[1], w.shape[2]), node.attrs["dilations"])
         groups = node.attrs["groups"]
         shape |= {"groups": groups, "group_in_c": w.shape[3], "group_out_c": w.shape[0] // groups}
-        return shape | lower_accumulation(node, w, node.optional(2), 0)
+        return shape | lower_accumulation(node, 0)
 
     def compute_integer(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         x = inputs[0]
         assert x is not None
         p = node.params
-        accumulator = self._accumulate(node, x, p["weights"], p["input_zero_point"], exact=True) + p["bias"]
-        return [finish_accumulation(p, accumulator, node.output.type.dtype.numpy)]
+        return [finish_accumulation(node, self._accumulate(node, x, p["weights"], p["input_zero_point"], exact=True))]
 
     def macs(self, node: Node) -> int:
         _, kh, kw, group_c = node.input(1).shape

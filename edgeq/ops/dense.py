@@ -10,7 +10,14 @@ import numpy as np
 
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.ops.accumulate import accumulation_facts, exact_matmul, finish_accumulation, lower_accumulation, real_clamp
+from edgeq.ops.accumulate import (
+    LEVEL_ATTRIBUTES,
+    accumulation_facts,
+    exact_matmul,
+    finish_accumulation,
+    lower_accumulation,
+    real_clamp,
+)
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import requantize_once
 from edgeq.ops.registry import register
@@ -22,7 +29,7 @@ class Dense(Operator):
 
     name = "dense"
     summary = "Gemm, MatMul with constant weights, FULLY_CONNECTED"
-    attributes: ClassVar = {"clamp_min": None, "clamp_max": None}
+    attributes: ClassVar = {"clamp_min": None, "clamp_max": None, **LEVEL_ATTRIBUTES}
     accumulates = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
@@ -41,14 +48,12 @@ class Dense(Operator):
         out_c, in_c = node.input(1).shape
         rows = prod(node.output.shape) // out_c
         shape = {"rows": rows, "in_c": in_c, "out_c": out_c}
-        return shape | lower_accumulation(node, node.input(1), node.optional(2), 0)
+        return shape | lower_accumulation(node, 0)
 
     def compute_integer(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         x = inputs[0]
         assert x is not None
-        p = node.params
-        accumulator = exact_matmul(x, p["weights"].T) + p["bias"]
-        return [finish_accumulation(p, accumulator, node.output.type.dtype.numpy, requantize_once)]
+        return [finish_accumulation(node, exact_matmul(x, node.params["weights"].T), requantize_once)]
 
     def macs(self, node: Node) -> int:
         return prod(node.output.shape) * node.input(1).shape[1]

@@ -9,7 +9,13 @@ import numpy as np
 
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.ops.accumulate import accumulation_facts, finish_accumulation, lower_accumulation, real_clamp
+from edgeq.ops.accumulate import (
+    LEVEL_ATTRIBUTES,
+    accumulation_facts,
+    finish_accumulation,
+    lower_accumulation,
+    real_clamp,
+)
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
 from edgeq.ops.windows import patches, shape_params, window_output
@@ -27,6 +33,7 @@ class DepthwiseConv2d(Operator):
         "pads": (0, 0, 0, 0),
         "clamp_min": None,
         "clamp_max": None,
+        **LEVEL_ATTRIBUTES,
     }
     accumulates = True
     weight_axis = 2
@@ -58,14 +65,14 @@ class DepthwiseConv2d(Operator):
         w = node.input(1)
         shape = shape_params(node, (w.shape[0], w.shape[1]), node.attrs["dilations"])
         shape["depth_multiplier"] = shape["out_c"] // shape["in_c"]
-        return shape | lower_accumulation(node, w, node.optional(2), 2)
+        return shape | lower_accumulation(node, 2)
 
     def compute_integer(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         x = inputs[0]
         assert x is not None
         p = node.params
-        accumulator = self._accumulate(node, x.astype(np.int32), p["weights"].astype(np.int32), p["input_zero_point"])
-        return [finish_accumulation(p, accumulator.astype(np.int64) + p["bias"], node.output.type.dtype.numpy)]
+        sums = self._accumulate(node, x.astype(np.int32), p["weights"].astype(np.int32), p["input_zero_point"])
+        return [finish_accumulation(node, sums.astype(np.int64))]
 
     def macs(self, node: Node) -> int:
         kh, kw, _ = node.input(1).shape

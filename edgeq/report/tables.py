@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from edgeq.boards import FEATURES, Board, Memory, list_boards
@@ -25,52 +24,34 @@ _PLACE = re.compile(r"<!-- table:(?P<name>[a-z_]+) -->\n(?P<body>.*?)<!-- /table
 _OPENING = re.compile(r"<!-- table:([a-z_]+) -->")
 
 
-_KERNEL = re.compile(
-    r"edgeq_(?P<op>[a-z][a-z0-9_]*?)_a(?P<bits>[0-9]+)(?:_w(?P<weights>[a-z]*[0-9][a-z0-9]*))?"
-    r"(?:_(?P<shape>[a-z0-9]+(?:_[a-z0-9]+)*?))?__(?P<isa>[a-z0-9]+)"
-)
-
-
-@dataclass(frozen=True)
-class KernelName:
-    """The parts of `edgeq_<op>_a<bits>_w<format>[_<shape>]__<isa>`; operators without weights leave `_w` out."""
-
-    op: str
-    activation_bits: int
-    weights: str | None
-    shape: str | None
-    isa: str
-
-    @property
-    def formats(self) -> str:
-        """Activations and weights as they stand in the name: a8_w8, a8_wq4."""
-        return f"a{self.activation_bits}" + (f"_w{self.weights}" if self.weights else "")
-
-
-def parse_kernel_name(name: str) -> KernelName:
-    """Raises ValueError for a name that does not follow the grammar."""
-    match = _KERNEL.fullmatch(name)
-    if match is None:
-        raise ValueError(f"{name!r} does not read edgeq_<op>_a<bits>_w<format>[_<shape>]__<isa>")
-    return KernelName(match["op"], int(match["bits"]), match["weights"], match["shape"], match["isa"])
-
-
 def operator_table(rows: Sequence[Operator], kernel_rows: Sequence[Kernel]) -> str:
-    """Operators by number formats: each cell lists the instruction sets that have a kernel of their own."""
-    names = [(kernel, parse_kernel_name(kernel.name)) for kernel in kernel_rows]
-    formats = sorted({name.formats for _, name in names}, key=lambda f: (len(f), f))
+    """Operators by activations and weights: each cell lists the weight formats and the instruction sets of kernels."""
     lines = []
     for row in rows:
         if row.is_view or not row.lowers_to_integers:
-            what = "no code" if row.is_view else "gone before the C"
-            lines.append([f"`{row.name}`", row.summary, *([what] if formats else []), *[""] * (len(formats) - 1)])
+            lines.append([f"`{row.name}`", row.summary, "no code" if row.is_view else "gone before the C", ""])
             continue
-        cells = []
-        for wanted in formats:
-            isas = sorted({n.isa for k, n in names if k.op == row.kernels and n.formats == wanted})
-            cells.append(", ".join(isas))
-        lines.append([f"`{row.name}`", row.summary, *cells])
-    return markdown(["operator", "reads", *formats], lines)
+        own = [k for k in kernel_rows if k.op == row.kernels]
+        plain = [k for k in own if k.parts.activations in ("a8", "a16", "a32")]
+        small = [k for k in own if k not in plain]
+        lines.append([f"`{row.name}`", row.summary, _formats(plain), _formats(small)])
+    return markdown(["operator", "reads", "int8 activations", "smaller activations"], lines)
+
+
+def _formats(rows: Sequence[Kernel]) -> str:
+    """Formats with their instruction sets: w8 (c, dsp), w4 (c); a1_w1 for activations that a kernel is made for."""
+
+    def label(kernel: Kernel) -> str:
+        name = kernel.parts
+        if name.activations in ("a8", "ax"):
+            return name.weights or name.activations
+        return name.formats
+
+    sets: dict[str, set[str]] = {}
+    for kernel in rows:
+        sets.setdefault(label(kernel), set()).add(kernel.parts.isa)
+    order = sorted(sets, key=lambda text: (len(text), text))
+    return ", ".join(f"{text} ({', '.join(sorted(sets[text]))})" for text in order)
 
 
 def kernel_table(rows: Sequence[Kernel]) -> str:

@@ -12,7 +12,7 @@ from edgeq.boards import load_board
 from edgeq.build import build_folder, model_bytes
 from edgeq.emulate import output_bytes, runner_for, step_regions
 from edgeq.errors import RegressionError, UsageError
-from edgeq.npz import SampleSet, load_samples, random_samples, to_internal
+from edgeq.npz import SampleSet, load_samples, random_samples, to_bytes, to_internal
 from edgeq.snapshot.compare import Check, compare
 from edgeq.snapshot.content import Layer, Snapshot
 from edgeq.snapshot.files import MOST_SAMPLES, read_snapshot, snapshot_text
@@ -148,4 +148,5 @@ def measure(result: Converted, vectors: Sequence[bytes], compiler: str = "auto")
 def _vectors(specs: Sequence[Mapping[str, Any]], samples: SampleSet) -> list[bytes]:
     """Per sample, all inputs back to back as the C takes them."""
     arrays = [to_internal(spec, samples.inputs[spec["name"]]) for spec in specs]
-    return [b"".join(array[k].tobytes() for array in arrays) for k in range(samples.count)]
+    pairs = list(zip(specs, arrays, strict=True))
+    return [b"".join(to_bytes(spec, array[k]) for spec, array in pairs) for k in range(samples.count)]

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from edgeq.formats import number_format
 from edgeq.ir.graph import Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.kernels.layouts import LAYOUTS
 from edgeq.kernels.registry import Kernel
+from edgeq.kernels.storage import storage_params
 from edgeq.ops import operator
 from edgeq.ops.build import make_node
+
+UNIT = Quantization.per_tensor(1.0, 0)
 
 
 @dataclass
@@ -30,6 +34,20 @@ class Case:
         """The operator's own integer reference."""
         weights = [v.data if v is not None else None for v in self.node.inputs[1:]]
         return operator(self.node.op).compute_integer(self.node, [self.x, *weights])[0]
+
+    def stored_input(self) -> bytes:
+        """The input as it lies in memory."""
+        return self.node.input(0).type.stored(self.x)
+
+    def read_output(self, raw: bytes) -> Array:
+        """The integers in the output's memory; packed rows must be padded with the neutral code."""
+        kind = self.node.output.type
+        row = kind.number_format
+        if row is None or not kind.packed:
+            return np.frombuffer(raw, kind.dtype.numpy).reshape(kind.shape)
+        n = kind.shape[-1]
+        packed = np.frombuffer(raw, np.uint8).reshape(*kind.shape[:-1], row.row_bytes(n))
+        return row.decode(row.unpack(packed, n)).astype(np.int8)
 
     def params(self, kernel: Kernel) -> dict[str, Any]:
         """The fields of the kernel's descriptor."""
@@ -89,6 +107,62 @@ def make_case(
         "clamp_max": clamp[1],
     }
     return Case(node, x)
+
+
+def make_levels_case(
+    op: str,
+    input_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    seed: int = 0,
+    *,
+    inputs: str = "a1",
+    weights: str = "w1",
+    output: str = "a1",
+    shared: bool = False,
+    wide: bool = False,
+    bias: bool = False,
+    **attrs: Any,
+) -> Case:
+    """A layer that ends in levels, or in sums for output "sums".
+
+    inputs, output: activation formats, packed; "a8" is plain int8. weights: a format whose integers are drawn.
+    shared: one row of thresholds, with a bias. wide: thresholds of 32 bits. bias: with a bias in any case.
+    """
+    rng = np.random.default_rng(seed)
+    row = operator(op)
+    channels = weight_shape[row.weight_axis]
+
+    def draw(name: str, shape: tuple[int, ...]) -> Array:
+        values = np.array([v for v in number_format(name).values if v is not None], dtype=np.int8)
+        return np.asarray(rng.choice(values, shape))
+
+    def kind(name: str, shape: tuple[int, ...]) -> TensorType:
+        plain = name == "a8"
+        return TensorType(shape, DType.INT8, UNIT, "" if plain else name, not plain)
+
+    x = Value("x", kind(inputs, input_shape))
+    scales = Quantization((1.0,) * channels, (0,) * channels, row.weight_axis)
+    w = Value("w", TensorType(weight_shape, DType.INT8, scales), draw(weights, weight_shape))
+    is_sums = output == "sums"
+    given = rng.integers(-20, 20, channels).astype(np.int32) if bias or shared else None
+    b = None if given is None else Value("b", TensorType((channels,), DType.INT32, scales), given)
+    levels = 0 if is_sums else 256 if output == "a8" else len(number_format(output).values)
+    steps = rng.normal(
+        0, 2.0 * np.sqrt(np.prod(weight_shape) / channels), (1 if shared else channels, max(levels - 1, 0))
+    )
+    limits = np.sort(np.rint(steps), axis=1).astype(np.int32)
+    thresholds = None if is_sums else Value("t", TensorType(limits.shape, DType.INT32), limits)
+    low = -128 if output == "a8" else 0 if is_sums else number_format(output).low
+    attrs = {**attrs, "level_low": low, "level_step": 2 if output == "a1" else 1}
+    dtype = DType.INT32 if is_sums else DType.INT8
+    node = make_node(op, op, [x, w, b, thresholds], attrs, output_names=["y"], dtype=dtype, quantizations=[UNIT])
+    if not is_sums:
+        node.output.type = kind(output, node.output.shape)
+    node.params = row.lower(node)
+    if wide and not is_sums:
+        node.params |= {"thresholds": node.params["thresholds"].astype(np.int32), "threshold_bytes": 4}
+    node.params |= storage_params(node)
+    return Case(node, draw(inputs, input_shape))
 
 
 def constant_channels(case: Case) -> Case:

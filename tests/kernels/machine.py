@@ -130,9 +130,10 @@ class Machine:
         words: list[int] = []
         for c_type, name in fields(kernel):
             is_table = c_type.endswith("*")
-            words.append(place(np.ascontiguousarray(params[name]).tobytes()) if is_table else int(params[name]))
+            table = np.ascontiguousarray(params[name]).tobytes() if is_table else b""
+            words.append(place(table) if table else 0 if is_table else int(params[name]))
         layer = place(struct.pack(f"<{len(words)}I", *(w & 0xFFFFFFFF for w in words)))
-        given = place(np.ascontiguousarray(case.x).tobytes() + bytes(kernel.over_read))
+        given = place(case.stored_input() + bytes(kernel.over_read))
         expected = case.node.output.type
         output = place(b"\x5a" * expected.bytes)
         scratch_bytes = kernel.scratch_bytes(case.facts)
@@ -151,7 +152,7 @@ class Machine:
         raw = bytes(core.mem_read(output, expected.bytes))
         stack = bytes(core.mem_read(_STACK_TOP - 0x10000, 0x10000))
         depth = len(stack.lstrip(b"\xa5"))
-        return Result(np.frombuffer(raw, np.int8).reshape(expected.shape), counter.total(core), depth)
+        return Result(case.read_output(raw), counter.total(core), depth)
 
 
 class _BlockCounter:

@@ -15,8 +15,8 @@ from edgeq.kernels import Kernel
 from edgeq.kernels.expressions import evaluate
 from edgeq.kernels.features import kernel_features
 from edgeq.kernels.layouts import LAYOUTS
+from edgeq.kernels.names import parse_kernel_name
 from edgeq.ops import Operator
-from edgeq.report.tables import parse_kernel_name
 
 FAMILY_FEATURES = frozenset({*ARCHITECTURES, "thumb1"})
 """What kernels.features adds to the features of a board's file."""

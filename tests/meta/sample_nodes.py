@@ -9,6 +9,7 @@ import numpy as np
 
 from edgeq.ir.graph import Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
+from edgeq.kernels.storage import storage_params
 from edgeq.ops import Operator
 from edgeq.ops.build import make_node
 
@@ -78,4 +79,25 @@ def sample_node(row: Operator, inputs: Sequence[Value | None] | None = None) -> 
         quantizations=[None if integers else FIXED_OUTPUT.get(row.name, SAME_QUANTIZATION)],
     )
     node.params = row.lower(node)
+    return node
+
+
+def sample_levels_node(row: Operator) -> Node:
+    """A lowered node of an operator that accumulates and ends in thresholds: binary inputs, weights and outputs."""
+    unit = Quantization.per_tensor(1.0, 0)
+    shape = WEIGHTS[row.name]
+    channels = shape[row.weight_axis]
+    signs = np.where(np.arange(np.prod(shape)) % 3 == 0, -1, 1).reshape(shape)
+    inputs = [
+        Value("x", TensorType(IMAGE, DType.INT8, unit, "a1", packed=True)),
+        _constant("w", signs, DType.INT8, Quantization((1.0,) * channels, (0,) * channels, row.weight_axis)),
+        None,
+        Value("t", TensorType((channels, 1), DType.INT32), np.zeros((channels, 1), np.int32)),
+    ]
+    attrs = {"level_low": -1, "level_step": 2}
+    names = {"output_names": ["out"], "dtype": DType.INT8, "quantizations": [unit]}
+    node = make_node(row.name, f"sample_{row.name}_levels", inputs, attrs, **names)
+    node.output.type = TensorType(node.output.shape, DType.INT8, unit, "a1", packed=True)
+    node.params = row.lower(node)
+    node.params |= storage_params(node)
     return node

@@ -19,10 +19,10 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "contract": set(),
     "resources": set(),
-    "npz": set(),
-    # The model, as a graph.
-    "ir": set(),
     "formats": set(),
+    "npz": {"formats"},
+    # The model, as a graph.
+    "ir": {"formats"},
     "ops": {"ir", "formats"},
     "nn": {"formats"},
     "frontends": {"ir", "ops", "formats"},

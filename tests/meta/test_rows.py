@@ -14,15 +14,16 @@ from edgeq.boards import list_boards
 from edgeq.kernels import Kernel, kernels, kernels_for
 from edgeq.ops import Operator, operator, operators
 from tests.meta.row_rules import kernel_complaints, operator_complaints, orphan_sources, params_complaints
-from tests.meta.sample_nodes import sample_node
+from tests.meta.sample_nodes import sample_levels_node, sample_node
 from tests.tools import ROOT
 
 INTEGER_ROWS = [row for row in operators() if row.lowers_to_integers and not row.is_view]
 
 
-def facts_of(op: str) -> list[dict[str, int]]:
-    """Facts of one sample layer per operator that the kernels of `op` run."""
-    return [row.facts(sample_node(row)) for row in INTEGER_ROWS if row.kernels == op]
+def facts_of(kernel: Kernel) -> list[dict[str, int]]:
+    """Facts of one sample layer per operator that kernels such as this one run."""
+    sample = sample_levels_node if kernel.epilogue == "levels" else sample_node
+    return [row.facts(sample(row)) for row in INTEGER_ROWS if row.kernels == kernel.op]
 
 
 @pytest.mark.parametrize("row", operators(), ids=lambda row: row.name)
@@ -37,7 +38,7 @@ def test_operator_lowers_to_integers(row: Operator) -> None:
 
 @pytest.mark.parametrize("kernel", kernels(), ids=lambda kernel: kernel.name)
 def test_kernel_row_is_right(kernel: Kernel) -> None:
-    assert kernel_complaints(kernel, ROOT, facts_of(kernel.op), list_boards()) == []
+    assert kernel_complaints(kernel, ROOT, facts_of(kernel), list_boards()) == []
 
 
 def test_every_kernel_file_has_a_row() -> None:
@@ -105,7 +106,7 @@ def test_parameters_that_are_no_integers_are_named() -> None:
 )
 def test_a_wrong_kernel_row_is_named(changes: dict[str, Any], complaint: str) -> None:
     kernel = replace(kernels_for("dense")[0], **changes)
-    found = kernel_complaints(kernel, ROOT, facts_of(kernel.op), list_boards())
+    found = kernel_complaints(kernel, ROOT, facts_of(kernel), list_boards())
     assert any(complaint in sentence for sentence in found), found
     assert all(sentence.startswith(kernel.name) for sentence in found)
 

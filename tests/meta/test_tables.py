@@ -10,13 +10,12 @@ import pytest
 from edgeq.boards import list_boards
 from edgeq.errors import EdgeqError, UsageError
 from edgeq.kernels import kernels, kernels_for
+from edgeq.kernels.names import KernelName, parse_kernel_name
 from edgeq.ops import operator, operators
 from edgeq.report.tables import (
-    KernelName,
     board_table,
     exit_code_table,
     operator_table,
-    parse_kernel_name,
     render_all,
     rewrite,
     stale_tables,
@@ -44,9 +43,9 @@ def test_every_row_is_in_its_table() -> None:
 def test_a_new_row_changes_its_table() -> None:
     rows = [operator("dense")]
     before = operator_table(rows, kernels_for("dense"))
-    faster = replace(kernels_for("dense")[0], name="edgeq_dense_a8_wq4__dsp", isa=("dsp",))
+    faster = replace(kernels_for("dense")[0], name="edgeq_dense_a8_wp3__mve", isa=("dsp",))
     after = operator_table(rows, [*kernels_for("dense"), faster])
-    assert "a8_wq4" in after and "a8_wq4" not in before and "dsp" in after
+    assert "wp3 (mve)" in after and "wp3" not in before
     board = list_boards()[0]
     assert board_table([board]) != board_table([board, replace(board, name="next")])
 
@@ -72,10 +71,14 @@ def test_an_unknown_or_open_table_is_named() -> None:
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("edgeq_conv2d_a8_wq4_1x1__dsp", KernelName("conv2d", 8, "q4", "1x1", "dsp")),
-        ("edgeq_depthwise_conv2d_a8_w8__c", KernelName("depthwise_conv2d", 8, "8", None, "c")),
-        ("edgeq_max_pool2d_a8__c", KernelName("max_pool2d", 8, None, None, "c")),
-        ("edgeq_add_a16__mve", KernelName("add", 16, None, None, "mve")),
+        ("edgeq_conv2d_a8_w4_1x1__dsp", KernelName("conv2d", "a8", "w4", "1x1", "dsp")),
+        ("edgeq_depthwise_conv2d_a8_w8__c", KernelName("depthwise_conv2d", "a8", "w8", None, "c")),
+        ("edgeq_max_pool2d_a8__c", KernelName("max_pool2d", "a8", None, None, "c")),
+        ("edgeq_add_a16__mve", KernelName("add", "a16", None, None, "mve")),
+        ("edgeq_dense_a1_w1_levels__rvzbb", KernelName("dense", "a1", "w1", "levels", "rvzbb")),
+        ("edgeq_dense_au2_wt5_levels__c", KernelName("dense", "au2", "wt5", "levels", "c")),
+        ("edgeq_dense_a8_wtx2g__c", KernelName("dense", "a8", "wtx2g", None, "c")),
+        ("edgeq_conv2d_ax_w8_levels__c", KernelName("conv2d", "ax", "w8", "levels", "c")),
     ],
 )
 def test_kernel_names_are_read(name: str, parts: KernelName) -> None:
@@ -84,7 +87,14 @@ def test_kernel_names_are_read(name: str, parts: KernelName) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["conv2d_a8_w8__c", "edgeq_conv2d_w8__c", "edgeq_conv2d_a8_w8_c", "edgeq_conv2d_a8_w8__", "edgeq_Conv_a8_w8__c"],
+    [
+        "conv2d_a8_w8__c",
+        "edgeq_conv2d_w8__c",
+        "edgeq_conv2d_a8_w8_c",
+        "edgeq_conv2d_a8_w8__",
+        "edgeq_Conv_a8_w8__c",
+        "edgeq_conv2d_a8_w9__c",
+    ],
 )
 def test_other_kernel_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="does not read"):
