@@ -1,0 +1,16 @@
+"""Quantization-aware training in PyTorch: layers, activations, and the export to QONNX (docs/training.md)."""
+
+from __future__ import annotations
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    from edgeq.errors import UsageError
+
+    raise UsageError("edgeq.nn needs PyTorch", hint="pip install 'edgeq[train]'") from error
+
+from edgeq.nn.export import export
+from edgeq.nn.layers import Conv1d, Conv2d, Linear
+from edgeq.nn.quantizers import Activation
+
+__all__ = ["Activation", "Conv1d", "Conv2d", "Linear", "export"]
