@@ -8,6 +8,7 @@ from typing import Any
 import edgeq
 from edgeq.contract import ABI_VERSION, REQUANTIZATION
 from edgeq.ir.graph import Graph, Node, Value
+from edgeq.kernels.matching import stored_as
 from edgeq.kernels.select import Choice
 from edgeq.ops.accumulate import accumulator_bound
 from edgeq.ops.registry import operator
@@ -57,6 +58,13 @@ def _endpoint(value: Value, plan: Plan, source: Mapping[str, Any]) -> dict[str, 
     }
 
 
+def _formats(node: Node, choice: Choice) -> str:
+    """How input and weights are stored, as kernel names have it: `a8 w8`, `a1 w1`."""
+    weights = choice.kernel.parts.weights
+    stored = stored_as(node.input(0))
+    return stored if weights is None else f"{stored} {node.attrs.get('weight_format') or weights}"
+
+
 def _step(index: int, node: Node, plan: Plan, choice: Choice, weights_bytes: int) -> dict[str, Any]:
     row = operator(node.op)
     constants = [v for v in node.inputs if v is not None and v.is_constant]
@@ -68,6 +76,8 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, weights_bytes: int
         "reason": choice.reason,
         "runner_up": choice.runner_up,
         "estimated_instructions": choice.estimate,
+        "int8_estimate": choice.int8_estimate,
+        "formats": _formats(node, choice),
         "macs": row.macs(node),
         "parameters": sum(v.type.elements for v in constants),
         "weights_bytes": weights_bytes,

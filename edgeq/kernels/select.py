@@ -25,7 +25,8 @@ GOALS = ("size", "speed", "balanced")
 class Choice:
     """The kernel of one node. `estimate` in instructions; `runner_up` is the best one not taken, if any.
 
-    in_place: inputs whose bytes the output may take over.
+    in_place: inputs whose bytes the output may take over. int8_estimate: what the best kernel would take if the layer
+    below eight bits were kept in int8 throughout; None for other layers.
     """
 
     kernel: Kernel
@@ -34,6 +35,7 @@ class Choice:
     scratch_bytes: int
     runner_up: str | None
     in_place: tuple[int, ...]
+    int8_estimate: int | None
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -
     if homeless:
         raise UnsupportedError("some layers have no kernel on this board", problems=homeless)
     linked = _linked(options, goal)
-    return {key: _choice(options[key], linked, goal) for key in by_id}
+    return {key: _choice(options[key], linked, goal, _int8_estimate(node, features)) for key, node in by_id.items()}
 
 
 def fits(kernel: Kernel, node: Node, facts: Mapping[str, int], features: frozenset[str]) -> bool:
@@ -136,7 +138,27 @@ def _cover(options: dict[int, list[_Option]]) -> set[str]:
     return chosen
 
 
-def _choice(options: list[_Option], linked: set[str], goal: str) -> Choice:
+def _int8_estimate(node: Node, features: frozenset[str]) -> int | None:
+    """Instructions of the fastest int8 kernel for the shape of a node whose input or weights are below eight bits."""
+    if not operator(node.op).accumulates:
+        return None
+    facts = operator(node.op).facts(node)
+    if not node.input(0).type.packed and not _fits_four_bits(facts):
+        return None
+    usual = {**facts, "right_shifts": 1, "accumulator_bits": min(facts["accumulator_bits"], 28)}
+    costs = [
+        k.instructions(usual, features)
+        for k in kernels_for(node.op)
+        if k.epilogue == "requantize" and k.parts.formats == "a8_w8" and k.runs_on(features) and k.accepts(usual)
+    ]
+    return round(min(costs)) if costs else None
+
+
+def _fits_four_bits(facts: Mapping[str, int]) -> bool:
+    return facts["weight_low"] >= -8 and facts["weight_high"] <= 7
+
+
+def _choice(options: list[_Option], linked: set[str], goal: str, int8_estimate: int | None) -> Choice:
     best = _fastest(options, linked)
     others = [o for o in options if o is not best]
     runner_up = others[0] if others else None
@@ -148,4 +170,4 @@ def _choice(options: list[_Option], linked: set[str], goal: str) -> Choice:
     else:
         reason = f"--optimize {goal}: shares code; {runner_up.kernel.name} would take {runner_up.cost / best.cost:.0%}"
     second = runner_up.kernel.name if runner_up else None
-    return Choice(best.kernel, reason, round(best.cost), best.scratch, second, best.in_place)
+    return Choice(best.kernel, reason, round(best.cost), best.scratch, second, best.in_place, int8_estimate)

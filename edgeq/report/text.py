@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from edgeq.report.layout import (
     shape,
     table,
 )
+from edgeq.report.small_formats import small_formats
 
 Manifest = Mapping[str, Any]
 Step = Mapping[str, Any]
@@ -31,7 +31,6 @@ NAME_WIDTH = 44
 _ROUNDING = {
     "litert_reference": "as LiteRT's reference kernels do: dense layers round once, all others twice (docs/numbers.md)",
 }
-_FORMAT = re.compile(r"_(a\d+)_(w[a-z0-9]+)_")
 
 
 def render_report(manifest: Manifest, sizes: Mapping[str, Any] | None = None) -> str:
@@ -46,6 +45,7 @@ def render_report(manifest: Manifest, sizes: Mapping[str, Any] | None = None) ->
     lines += heading("Inputs and outputs") + _endpoints(manifest)
     lines += heading("Cost") + _cost(manifest, sizes or {})
     lines += heading("Layers") + _layers(manifest["steps"])
+    lines += small_formats(manifest["steps"])
     lines += heading("Arithmetic") + _arithmetic(manifest)
     lines += heading("Kernels, and why these") + _kernels(manifest["steps"])
     return "\n".join(lines) + "\n"
@@ -63,16 +63,6 @@ def render_summary(manifest: Manifest, folder: str) -> str:
         ("report", f"{folder}/{manifest['name']}_report.txt"),
     ]
     return "\n".join([f"{manifest['name']} for {manifest['board']}: {folder}", *facts(pairs)]) + "\n"
-
-
-def weight_format(step: Step) -> str:
-    """`a8 w8`: bits of the activations and format of the weights, from the kernel's name."""
-    found = _FORMAT.search(step["kernel"] or "")
-    if found and step.get("parameters"):
-        return f"{found[1]} {found[2]}"
-    outputs = step.get("outputs") or [{}]
-    bits = str(outputs[0].get("dtype", "")).lstrip("uint")
-    return found[1] if found else f"a{bits}"
 
 
 def _origin(manifest: Manifest) -> list[str]:
@@ -103,7 +93,7 @@ def _endpoints(manifest: Manifest) -> list[str]:
         [
             str(tensor["name"]),
             f"{kind} {index}",
-            tensor["dtype"],
+            tensor["format"] if tensor["packed"] else tensor["dtype"],
             shape(tensor["shape"]),
             shape(tensor["source_shape"]),
             "-" if tensor["scale"] is None else f"{tensor['scale']:.9g}",
@@ -225,7 +215,7 @@ def _layers(steps: Sequence[Step]) -> list[str]:
                 shape(step["output_shape"]),
                 number(step["parameters"]),
                 number(step["macs"]),
-                weight_format(step),
+                step["formats"],
                 number(estimate),
                 "-" if estimate is None else percent(estimate, total),
             ]

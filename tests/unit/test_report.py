@@ -14,7 +14,7 @@ from edgeq.report.failures import render_error
 from edgeq.report.inspected import render_inspection
 from edgeq.report.layout import WIDTH, Column, elide, facts, table
 from edgeq.report.measured import render_bench, render_verification
-from edgeq.report.text import buffer, render_report, render_summary, weight_format
+from edgeq.report.text import buffer, render_report, render_summary
 from tests.unit.manifests import manifest, step
 
 SIZES = {
@@ -93,17 +93,13 @@ def test_report_of_a_network_without_macs_estimates_or_bounds() -> None:
     assert "scratch     none" in text and "accumulators" not in text
 
 
-@pytest.mark.parametrize(
-    ("kernel", "parameters", "expected"),
-    [
-        ("edgeq_conv2d_a8_w8__c", 9, "a8 w8"),
-        ("edgeq_conv2d_a8_wq4_1x1__dsp", 9, "a8 wq4"),
-        ("edgeq_add_a8__c", 0, "a8"),
-        (None, 0, "a8"),
-    ],
-)
-def test_weight_format(kernel: str | None, parameters: int, expected: str) -> None:
-    assert weight_format(step(0, "x", "conv2d", kernel=kernel, parameters=parameters)) == expected
+def test_report_says_where_a_small_format_pays() -> None:
+    fast = step(0, "hidden", "dense", formats="a1 w1", parameters=4096, weights_bytes=640, estimated_instructions=900)
+    slow = step(1, "last", "dense", formats="a8 w4", parameters=4096, weights_bytes=2100, estimated_instructions=9000)
+    text = render_report(manifest(steps=[{**fast, "int8_estimate": 9000}, {**slow, "int8_estimate": 6000}]))
+    assert "Below eight bits" in text and "10.0 times faster" in text and "slower, 1.50 times" in text
+    assert "1.25" in text and "saves flash but no time in layers 1." in text
+    assert "Below eight bits" not in render_report(manifest())
 
 
 def test_summary() -> None:
