@@ -54,6 +54,7 @@ _TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "onnxruntime": (_package("onnxruntime"), "pip install 'edgeq[reference]'"),
     # PyTorch's newer ONNX exporter is in a package of its own.
     "torch": (_package("torch", "onnxscript"), "pip install torch==2.13.0 onnxscript"),
+    "qonnx": (_package("qonnx", "onnxruntime"), "pip install qonnx onnxruntime"),
     "clang-format": (_command("clang-format"), "pip install clang-format"),
     "cc": (_command("cc"), "apt install gcc"),
     "c++": (_command("c++"), "apt install g++"),
@@ -80,10 +81,10 @@ def has(name: str) -> bool:
 
 
 def need(*names: str) -> None:
-    """Skips the test unless every tool is there; fails it instead under EDGEQ_REQUIRE_TOOLS=1."""
+    """Skips the test, or the module at its top, unless every tool is there; fails under EDGEQ_REQUIRE_TOOLS=1."""
     for name in names:
         if not has(name):
             reason = f"needs {name}: {_TOOLS[name][1]}"
             if os.environ.get("EDGEQ_REQUIRE_TOOLS") == "1":
                 pytest.fail(f"EDGEQ_REQUIRE_TOOLS=1, but the test {reason}", pytrace=False)
-            pytest.skip(reason)
+            pytest.skip(reason, allow_module_level=True)
