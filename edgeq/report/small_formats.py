@@ -1,4 +1,4 @@
-"""The report's section on layers below eight bits: what the format saves in flash, and what it costs or saves in time."""
+"""The report on layers below eight bits: what their format saves in flash, and what it costs or saves in time."""
 
 from __future__ import annotations
 
