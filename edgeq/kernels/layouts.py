@@ -26,7 +26,7 @@ def plain(node: Node) -> dict[str, Any]:
     return {}
 
 
-def _blocks(weights: Array, channels: int, taps: int) -> Array:
+def blocks(weights: Array, channels: int, taps: int) -> Array:
     """[outputs, taps] -> [blocks, channels, steps, taps], filled up with zeros."""
     outputs, width = weights.shape
     blocks, steps = -(-outputs // channels), -(-width // taps)
@@ -35,13 +35,13 @@ def _blocks(weights: Array, channels: int, taps: int) -> Array:
     return filled.reshape(blocks, channels, steps, taps)
 
 
-def _rows(node: Node) -> Array:
+def rows(node: Node) -> Array:
     """Weights with output channels first, one row of taps each."""
     weights = np.moveaxis(np.asarray(node.params["weights"]), operator(node.op).weight_axis, 0)
     return weights.reshape(weights.shape[0], -1)
 
 
-def _factors(node: Node) -> tuple[Array, Array, Array]:
+def factors(node: Node) -> tuple[Array, Array, Array]:
     """Bias, multiplier and shift to the right, the latter in [1, 31] whatever the channel.
 
     A factor of 0 has no shift of its own and gets 1. A channel without weights has a constant output q, whose bias
@@ -60,7 +60,7 @@ def _factors(node: Node) -> tuple[Array, Array, Array]:
 
 def _tables(node: Node, channels: int, extra_bias: Array | int = 0) -> dict[str, Any]:
     """Bias, multiplier and shift to the right, filled up to whole blocks of `channels`."""
-    bias, multiplier, right = _factors(node)
+    bias, multiplier, right = factors(node)
     fill = (0, -len(bias) % channels)
     return {
         "bias": np.pad(bias + extra_bias, fill).astype(np.int32),
@@ -76,7 +76,7 @@ def _as_int8(unsigned: Array) -> Array:
 
 def conv_2_channels(node: Node) -> dict[str, Any]:
     """[o / 2][tap][2], taps filled up to a multiple of 4."""
-    return {"weights": _blocks(_rows(node), 2, 4).transpose(0, 2, 3, 1), **_tables(node, 2)}
+    return {"weights": blocks(rows(node), 2, 4).transpose(0, 2, 3, 1), **_tables(node, 2)}
 
 
 def conv_2_channels_unsigned(node: Node) -> dict[str, Any]:
@@ -84,18 +84,18 @@ def conv_2_channels_unsigned(node: Node) -> dict[str, Any]:
 
     The kernel sums u * v with u = x + 128, v = w + 128 and subtracts 128 * sum(u); what remains is constant.
     """
-    unsigned = _rows(node).astype(np.int64) + 128
+    unsigned = rows(node).astype(np.int64) + 128
     extra = 128 * 128 * unsigned.shape[1] - 128 * unsigned.sum(axis=1)
-    return {"weights": _as_int8(_blocks(unsigned, 2, 4).transpose(0, 2, 3, 1)), **_tables(node, 2, extra)}
+    return {"weights": _as_int8(blocks(unsigned, 2, 4).transpose(0, 2, 3, 1)), **_tables(node, 2, extra)}
 
 
 def conv_8_channels(node: Node) -> dict[str, Any]:
     """[o / 8][tap / 2][8][2], taps filled up to an even number."""
-    return {"weights": _blocks(_rows(node), 8, 2).transpose(0, 2, 1, 3), **_tables(node, 8)}
+    return {"weights": blocks(rows(node), 8, 2).transpose(0, 2, 1, 3), **_tables(node, 8)}
 
 
 def _depthwise(node: Node, channels: int) -> dict[str, Any]:
-    packed = _blocks(_rows(node), channels, 3).transpose(0, 2, 3, 1)
+    packed = blocks(rows(node), channels, 3).transpose(0, 2, 3, 1)
     padding = np.full(-(-node.params["in_c"] // 4) * 4, node.params["input_zero_point"], dtype=np.int8)
     return {"weights": np.concatenate([padding, packed.ravel()]), **_tables(node, channels)}
 
@@ -115,13 +115,13 @@ def depthwise_4_channels(node: Node) -> dict[str, Any]:
 
 def dense_4_outputs_unsigned(node: Node) -> dict[str, Any]:
     """[o / 4][i][4] of weight + 128; the kernel takes 128 * sum(x) off."""
-    unsigned = _rows(node).astype(np.int64) + 128
-    return {"weights": _as_int8(_blocks(unsigned, 4, 1).transpose(0, 2, 3, 1)), **_tables(node, 4)}
+    unsigned = rows(node).astype(np.int64) + 128
+    return {"weights": _as_int8(blocks(unsigned, 4, 1).transpose(0, 2, 3, 1)), **_tables(node, 4)}
 
 
 def dense_8_outputs(node: Node) -> dict[str, Any]:
     """[o / 8][i][8]."""
-    return {"weights": _blocks(_rows(node), 8, 1).transpose(0, 2, 3, 1), **_tables(node, 8)}
+    return {"weights": blocks(rows(node), 8, 1).transpose(0, 2, 3, 1), **_tables(node, 8)}
 
 
 def _packed_rows(weight_format: str) -> Layout:
@@ -129,7 +129,7 @@ def _packed_rows(weight_format: str) -> Layout:
 
     def layout(node: Node) -> dict[str, Any]:
         row = number_format(weight_format)
-        return {"weights": row.pack(row.to_codes(_rows(node)))}
+        return {"weights": row.pack(row.to_codes(rows(node)))}
 
     layout.__name__ = f"rows_{weight_format}"
     return layout

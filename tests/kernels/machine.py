@@ -36,6 +36,9 @@ from tests.kernels.host_runner import fields
 
 _CODE, _DATA, _STACK_TOP, _STOP = 0x10000, 0x20000000, 0x30010000, 0x40000
 _DATA_BYTES = 4 << 20
+_PAGE_END = 0x60000000
+"""Nothing is mapped from here on; inputs end here."""
+_CANARY = b"\x5a" * 16
 _LINK = (
     "SECTIONS { . = 0x10000; .text : { *(.text .text.*) } .rodata : { *(.rodata .rodata.* .srodata .srodata.*) }"
     " .data : { *(.data .data.*) } .bss : { *(.bss .bss.*) } /DISCARD/ : { *(.ARM.*) *(.comment) } }"
@@ -119,11 +122,11 @@ class Machine:
         core.mem_write(_STACK_TOP - 0x10000, b"\xa5" * 0x10000)
         next_free = _DATA
 
-        def place(data: bytes) -> int:
+        def place(data: bytes, canary: bytes = b"") -> int:
             nonlocal next_free
-            address = next_free
-            core.mem_write(address, data)
-            next_free = (address + len(data) + 31) & ~15
+            address = next_free + len(canary)
+            core.mem_write(next_free, canary + data + canary)
+            next_free = (address + len(data) + len(canary) + 31) & ~15
             return address
 
         params = case.params(kernel)
@@ -133,11 +136,15 @@ class Machine:
             table = np.ascontiguousarray(params[name]).tobytes() if is_table else b""
             words.append(place(table) if table else 0 if is_table else int(params[name]))
         layer = place(struct.pack(f"<{len(words)}I", *(w & 0xFFFFFFFF for w in words)))
-        given = place(case.stored_input() + bytes(kernel.over_read))
+        x = case.stored_input() + bytes(kernel.over_read)
+        given = (_PAGE_END - len(x)) & -kernel.alignment
+        first_page = given & -0x1000
+        core.mem_map(first_page, _PAGE_END - first_page)
+        core.mem_write(given, x)
         expected = case.node.output.type
-        output = place(b"\x5a" * expected.bytes)
+        output = place(b"\x5a" * expected.bytes, _CANARY)
         scratch_bytes = kernel.scratch_bytes(case.facts)
-        scratch = place(b"\x5a" * scratch_bytes) if scratch_bytes else 0
+        scratch = place(b"\x5a" * scratch_bytes, _CANARY) if scratch_bytes else 0
         for register, argument in zip(_ARGUMENTS[self.board.arch], (layer, given, output, scratch), strict=True):
             core.reg_write(register, argument)
         if self._is_arm:
@@ -150,6 +157,9 @@ class Machine:
         core.hook_add(UC_HOOK_BLOCK, counter.block)
         core.emu_start(symbols[kernel.name] | int(self._is_arm), _STOP)
         raw = bytes(core.mem_read(output, expected.bytes))
+        for start, size in ((output, expected.bytes), (scratch, scratch_bytes)):
+            for beside in (start - len(_CANARY), start + size) if size else ():
+                assert bytes(core.mem_read(beside, len(_CANARY))) == _CANARY, "written beside output or scratch"
         stack = bytes(core.mem_read(_STACK_TOP - 0x10000, 0x10000))
         depth = len(stack.lstrip(b"\xa5"))
         return Result(case.read_output(raw), counter.total(core), depth)

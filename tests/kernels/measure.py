@@ -50,7 +50,7 @@ def main(words: list[str]) -> None:
     optimize = "size" if "-Os" in words else "balanced"
     words = [w for w in words if not w.startswith("-")]
     with tempfile.TemporaryDirectory() as folder:
-        for board in ("cortex-m0plus", "cortex-m3", "riscv"):
+        for board in ("cortex-m0plus", "cortex-m3", "cortex-m4", "riscv"):
             for compiler in ("gcc", "zig"):
                 machine = Machine.of(board, compiler, Path(folder), optimize)
                 features = kernel_features(machine.board)

@@ -1,0 +1,57 @@
+"""Weight packers of the kernels for Arm cores with the DSP extension.
+
+SXTB16 makes the halves of a word from bytes 0 and 2, and from 1 and 3 after a rotation: kernels expand four inputs to
+the words (0, 2) and (1, 3), so weights come in the order of `TAP_ORDER`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgeq.ir.graph import Node
+from edgeq.ir.types import Array
+from edgeq.kernels.layouts import LAYOUTS, blocks, factors, rows
+
+TAP_ORDER = [0, 2, 1, 3]
+_NONE: Array = np.zeros(0, dtype=np.int32)
+
+
+def _paired(weights: Array, channels: int) -> Array:
+    """[outputs, taps] -> bytes [blocks][taps / 2][channels / 2][2 taps][low, high] of w0 + 256 w1.
+
+    Channels are filled up to blocks, taps to a multiple of 4, with zeros; neighbouring channels share a halfword, whose
+    high byte gives back what the sign of the low one takes.
+    """
+    packed = blocks(weights.astype(np.int64), channels, 4)[..., TAP_ORDER]
+    count, _, steps, _ = packed.shape
+    pairs = packed.reshape(count, channels // 2, 2, steps * 2, 2)
+    halves = (pairs[:, :, 0] + 256 * pairs[:, :, 1]).astype("<i2")
+    return np.ascontiguousarray(halves.transpose(0, 2, 1, 3)).view(np.int8)
+
+
+def _factor_words(node: Node) -> tuple[Array, Array, Array]:
+    """Bias, the factor of EDGEQ_DSP_FINISH (2 m - 2^32), and the shift to the right, in [1, 31].
+
+    A multiplier of 0 becomes one of 1/2 and the longest shift: no accumulator is left of it.
+    """
+    bias, multiplier, right = factors(node)
+    none = multiplier == 0
+    return bias, np.where(none, -(1 << 31), 2 * multiplier - (1 << 32)), np.where(none, 31, right)
+
+
+def conv_4_channels_paired(node: Node) -> dict[str, Any]:
+    """As `_paired`; `multiplier` is [channel][2]: factor, bias * 256 + shift. `bias` and `shift` are in there."""
+    bias, factor, right = _factor_words(node)
+    table = np.stack([factor, bias * 256 + right], axis=1)
+    filled = np.pad(table, ((0, -len(table) % 4), (0, 0)))
+    return {
+        "weights": _paired(rows(node), 4),
+        "bias": _NONE,
+        "multiplier": filled.astype(np.int32),
+        "shift": _NONE.astype(np.int8),
+    }
+
+
+LAYOUTS |= {f.__name__: f for f in (conv_4_channels_paired,)}

@@ -1,0 +1,81 @@
+/* What kernels for Arm cores with the DSP extension (Cortex-M4, M7, M33) share: bytes into halfwords, and the
+ * requantization of a sum as text of assembly.
+ *
+ * Inner loops and requantization are assembly because both compilers spill, or undo the blocking; what surrounds them
+ * is C. The portable kernels ("__c" rows) compute the same. On other targets the functions are plain C.
+ */
+#ifndef EDGEQ_DSP_H
+#define EDGEQ_DSP_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+/* A word at any address: these cores load it in one instruction. */
+typedef struct __attribute__((packed, may_alias)) {
+  uint32_t value;
+} edgeq_unaligned_t;
+
+/* A function that is assembly alone: arguments in r0 to r3 and on the stack, r4 to r11 preserved, as the ABI says. */
+#define EDGEQ_NAKED __attribute__((naked, noinline))
+#endif
+
+/* Bytes 0 and 2 of a word, sign-extended, in the low and the high half. */
+static inline uint32_t edgeq_even_bytes(uint32_t word) {
+#if defined(__ARM_FEATURE_DSP)
+  uint32_t result;
+  __asm__("sxtb16 %0, %1" : "=r"(result) : "r"(word));
+  return result;
+#else
+  return (uint32_t)(uint16_t)(int8_t)word | (uint32_t)(uint16_t)(int8_t)(word >> 16) << 16;
+#endif
+}
+
+/* Bytes 1 and 3 likewise. */
+static inline uint32_t edgeq_odd_bytes(uint32_t word) {
+#if defined(__ARM_FEATURE_DSP)
+  uint32_t result;
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(word));
+  return result;
+#else
+  return edgeq_even_bytes(word >> 8);
+#endif
+}
+
+/* Assembly that requantizes `sum` with TFLite's double rounding and stores a byte at `address`.
+ *
+ * factor: the multiplier m as 2 m - 2^32, so that sum + sum * factor / 2^32 is the high product sum * m / 2^31, rounded
+ * half up by SMMLAR. Adding its sign (0 or -1) and rounding half up once more, with the carry that ASRS leaves, rounds
+ * the shift half away from zero. shift: [1, 31] in the low byte; zero_point: added last, before saturation. */
+#define EDGEQ_DSP_FINISH(sum, factor, shift, zero_point, address) \
+  "smmlar " sum ", " sum ", " factor ", " sum                     \
+  "\n"                                                            \
+  "add " sum ", " sum ", " sum                                    \
+  ", asr #31\n"                                                   \
+  "asrs " sum ", " sum ", " shift                                 \
+  "\n"                                                            \
+  "adc " sum ", " sum ", " zero_point                             \
+  "\n"                                                            \
+  "ssat " sum ", #8, " sum                                        \
+  "\n"                                                            \
+  "strb " sum ", " address "\n"
+
+/* Limits `count` bytes to [low, high]; nothing to do for the limits of int8, which the stores keep. */
+static inline void edgeq_clamp_bytes(int8_t *bytes, int32_t count, int32_t low, int32_t high) {
+  if (low == INT8_MIN && high == INT8_MAX) {
+    return;
+  }
+  for (; count > 0; count--, bytes++) {
+    const int32_t value = *bytes;
+    *bytes = (int8_t)(value < low ? low : value > high ? high : value);
+  }
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,70 @@
+"""Kernels for Arm cores with the DSP extension: every output bit on an emulated core, from both compilers.
+
+Inputs end at a page that is not mapped; outputs and scratch lie between canaries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from edgeq.kernels.registry import Kernel, kernels
+from tests.kernels.cases import Case, constant_channels, make_case
+from tests.tools import need
+from tests.unit.test_kernels_accumulate import GRID, convolutions
+
+ROWS = [k for k in kernels() if k.name.endswith("__dsp")]
+
+MORE: dict[str, Case] = {
+    "1x1 large": make_case("conv2d", (1, 5, 5, 72), (12, 1, 1, 72)),
+    "3x3 to the border": make_case("conv2d", (1, 6, 5, 24), (8, 3, 3, 24), pads=(1, 1, 1, 1), input_zero_point=-128),
+    "scratch for bytes": make_case("conv2d", (1, 4, 3, 41), (6, 3, 3, 41), pads=(1, 1, 1, 1), shifts=(-14, -10)),
+    "deep but in range": make_case("conv2d", (1, 4, 3, 8), (6, 3, 3, 8), shifts=(-22, -12)),
+    "deepest": make_case("conv2d", (1, 4, 3, 8), (6, 3, 3, 8), shifts=(-31, -23)),
+    "relu": make_case("conv2d", (1, 4, 3, 8), (6, 3, 3, 8), output_zero_point=-128),
+    "first layer": make_case("conv2d", (1, 11, 9, 3), (8, 3, 3, 3), strides=(2, 2), pads=(0, 0, 1, 1)),
+    "sound": make_case("conv2d", (1, 20, 10, 1), (8, 10, 4, 1), strides=(2, 2), pads=(4, 1, 5, 1), clamp=(-30, 90)),
+    "narrow constants": constant_channels(make_case("conv2d", (1, 3, 3, 4), (9, 1, 1, 4))),
+}
+CASES = {**GRID, **MORE}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dsp")
+
+
+def _fits(kernel: Kernel, case: Case) -> bool:
+    return kernel.op == case.node.op and kernel.accepts(case.facts)
+
+
+def _check(kernel: Kernel, case: Case, compiler: str, folder: Path) -> None:
+    from tests.kernels.machine import Machine  # needs the emulator
+
+    # An odd address lets the input end exactly where nothing is mapped.
+    result = Machine.of("cortex-m4", compiler, folder).run(replace(kernel, alignment=1), case)
+    np.testing.assert_array_equal(result.output, case.expected())
+    assert result.stack_bytes < 1024
+
+
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+@pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
+def test_grid(kernel: Kernel, compiler: str, folder: Path) -> None:
+    need("unicorn", "zig" if compiler == "zig" else "gcc-arm")
+    names = [name for name, case in CASES.items() if _fits(kernel, case)]
+    assert names
+    for name in names:
+        _check(kernel, CASES[name], compiler, folder)
+
+
+@settings(max_examples=60)
+@given(case=convolutions())
+def test_any_convolution(case: Case, folder: Path) -> None:
+    need("unicorn", "zig")
+    for kernel in ROWS:
+        if _fits(kernel, case):
+            _check(kernel, case, "zig", folder)
