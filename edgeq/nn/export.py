@@ -35,35 +35,36 @@ def export(model: nn.Module, sample: Tensor | tuple[Tensor, ...], path: str | os
     steps = _trace(model, samples)
     graph = OnnxGraph()
     inputs = {str(node.target): tuple(result.shape) for node, result in steps if node.op == "placeholder"}
-    results = _results(steps)
-    graph.reserved = {*inputs, *(name for name, _ in results)}
+    results = _results(steps[-1][0])
+    graph.reserved = {*inputs, *results}
     done: dict[fx.Node, tuple[str, Point]] = {}
     for node, result in steps:
         if node.op == "placeholder":
             done[node] = (str(node.target), Raw())
-        elif node.op != "output" and isinstance(result, Tensor):  # sizes and the like are constants of the shapes here
-            done[node] = _write(Step(model, node, graph, done, tuple(result.shape)))
+        elif node.op == "call_module" or (node.op != "output" and isinstance(result, Tensor)):
+            # What is no tensor, such as a size, is a constant here: all shapes are.
+            done[node] = _write(Step(model, node, graph, done, tuple(getattr(result, "shape", ()))))
     shapes = {node: tuple(result.shape) for node, result in steps if node in done}
-    for name, node in results:
+    for name, node in results.items():
+        if node not in done:
+            raise UnsupportedError("is not a tensor", where=name)
         value, point = done[node]
         if isinstance(point, Raw):
             raise UnsupportedError("no Activation is between it and the input", where=name)
         graph.node("Identity", name, [value], shapes[node])
-    proto = graph.model(type(model).__name__, inputs, {name: shapes[node] for name, node in results}, "edgeq.nn")
+    proto = graph.model(type(model).__name__, inputs, {name: shapes[n] for name, n in results.items()}, "edgeq.nn")
     file = Path(path)
     file.write_bytes(proto.SerializeToString(deterministic=True))
     return file
 
 
-def _results(steps: list[tuple[fx.Node, Any]]) -> list[tuple[str, fx.Node]]:
-    """What forward returns, with the names it gets: "output", or "output0", "output1", ..."""
-    returned, results = steps[-1][0].args[0], steps[-1][1]
-    nodes = list(returned) if isinstance(returned, (tuple, list)) else [returned]
-    tensors = list(results) if isinstance(results, (tuple, list)) else [results]
-    pairs = list(zip(nodes, tensors, strict=True))
-    if not pairs or not all(isinstance(node, fx.Node) and isinstance(tensor, Tensor) for node, tensor in pairs):
+def _results(returned: fx.Node) -> dict[str, fx.Node]:
+    """What forward returns, by the names it gets: "output", or "output0", "output1", ..."""
+    results = returned.args[0]
+    nodes = results if isinstance(results, (tuple, list)) else [results]
+    if not nodes or not all(isinstance(node, fx.Node) for node in nodes):
         raise UnsupportedError("forward must return a tensor or a tuple of tensors")
-    return [(f"output{index}" if len(nodes) > 1 else "output", node) for index, node in enumerate(nodes)]
+    return {f"output{index}" if len(nodes) > 1 else "output": node for index, node in enumerate(nodes)}
 
 
 def _write(step: Step) -> tuple[str, Point]:

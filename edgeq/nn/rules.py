@@ -81,7 +81,7 @@ def _activation(step: Step) -> Result:
     module = step.module
     assert isinstance(module, Activation)
     x, _ = step.operand()
-    scale = float(module.scale(torch.zeros(())))
+    scale = float(module.scale(torch.zeros(())).item())
     owner = str(step.node.target)
     return step.graph.quant(step.name, x, scale, module.grid, step.shape, owner), Quantized(scale, module.grid)
 
