@@ -16,7 +16,7 @@ from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.ops import operator
 from edgeq.ops.accumulate import constant_channels
-from edgeq.ops.fixed_point import requantize
+from edgeq.ops.fixed_point import requantize, requantize_once
 
 Layout = Callable[[Node], dict[str, Any]]
 
@@ -49,7 +49,8 @@ def factors(node: Node) -> tuple[Array, Array, Array]:
     """
     bias, multiplier, shift = (node.params[k].astype(np.int64) for k in ("bias", "multiplier", "shift"))
     constant = constant_channels(node, operator(node.op).weight_axis)
-    output = np.clip(requantize(bias, multiplier, shift), -512, 511)
+    rule = requantize_once if node.op == "dense" else requantize
+    output = np.clip(rule(bias, multiplier, shift), -512, 511)
     right = np.where(multiplier == 0, 1, -shift)
     return (
         np.where(constant, 4 * output, bias),

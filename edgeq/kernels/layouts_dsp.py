@@ -13,30 +13,36 @@ import numpy as np
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.kernels.layouts import LAYOUTS, blocks, factors, rows
+from edgeq.ops import operator
+from edgeq.ops.accumulate import constant_channels, untied_multipliers
 
 TAP_ORDER = [0, 2, 1, 3]
 _NONE: Array = np.zeros(0, dtype=np.int32)
 
 
-def _paired(weights: Array, channels: int) -> Array:
+def _paired(weights: Array, channels: int, taps: int) -> Array:
     """[outputs, taps] -> bytes [blocks][taps / 2][channels / 2][2 taps][low, high] of w0 + 256 w1.
 
-    Channels are filled up to blocks, taps to a multiple of 4, with zeros; neighbouring channels share a halfword, whose
-    high byte gives back what the sign of the low one takes.
+    Channels are filled up to blocks, taps to a multiple of `taps`, with zeros; neighbouring channels share a halfword,
+    whose high byte gives back what the sign of the low one takes.
     """
-    packed = blocks(weights.astype(np.int64), channels, 4)[..., TAP_ORDER]
-    count, _, steps, _ = packed.shape
-    pairs = packed.reshape(count, channels // 2, 2, steps * 2, 2)
+    filled = blocks(weights.astype(np.int64), channels, taps)
+    count = len(filled)
+    pairs = filled.reshape(count, channels, -1, 4)[..., TAP_ORDER].reshape(count, channels // 2, 2, -1, 2)
     halves = (pairs[:, :, 0] + 256 * pairs[:, :, 1]).astype("<i2")
     return np.ascontiguousarray(halves.transpose(0, 2, 1, 3)).view(np.int8)
 
 
-def _factor_words(node: Node) -> tuple[Array, Array, Array]:
+def _factor_words(node: Node, multipliers: Array | None = None) -> tuple[Array, Array, Array]:
     """Bias, the factor of EDGEQ_DSP_FINISH (2 m - 2^32), and the shift to the right, in [1, 31].
 
-    A multiplier of 0 becomes one of 1/2 and the longest shift: no accumulator is left of it.
+    A multiplier of 0 becomes one of 1/2 and the longest shift: no accumulator is left of it. `multipliers` stand in
+    for those of the node, except in constant channels.
     """
     bias, multiplier, right = factors(node)
+    if multipliers is not None:
+        constant = constant_channels(node, operator(node.op).weight_axis)
+        multiplier = np.where(constant, multiplier, multipliers)
     none = multiplier == 0
     return bias, np.where(none, -(1 << 31), 2 * multiplier - (1 << 32)), np.where(none, 31, right)
 
@@ -47,11 +53,25 @@ def conv_4_channels_paired(node: Node) -> dict[str, Any]:
     table = np.stack([factor, bias * 256 + right], axis=1)
     filled = np.pad(table, ((0, -len(table) % 4), (0, 0)))
     return {
-        "weights": _paired(rows(node), 4),
+        "weights": _paired(rows(node), 4, 4),
         "bias": _NONE,
         "multiplier": filled.astype(np.int32),
         "shift": _NONE.astype(np.int8),
     }
 
 
-LAYOUTS |= {f.__name__: f for f in (conv_4_channels_paired,)}
+def dense_4_outputs_paired(node: Node) -> dict[str, Any]:
+    """As `_paired`; `bias` is [o / 2][2]: b0, b0 + 256 b1; `multiplier` is [o][2]: factor, shift."""
+    bias, factor, right = _factor_words(node, untied_multipliers(node))
+    fill = -len(bias) % 4
+    pairs = np.pad(bias, (0, fill)).reshape(-1, 2)
+    table = np.pad(np.stack([factor, right], axis=1), ((0, fill), (0, 0)))
+    return {
+        "weights": _paired(rows(node), 4, 8),
+        "bias": np.stack([pairs[:, 0], pairs[:, 0] + 256 * pairs[:, 1]], axis=1).astype(np.int32),
+        "multiplier": table.astype(np.int32),
+        "shift": _NONE.astype(np.int8),
+    }
+
+
+LAYOUTS |= {f.__name__: f for f in (conv_4_channels_paired, dense_4_outputs_paired)}

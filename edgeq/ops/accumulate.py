@@ -16,6 +16,7 @@ from edgeq.ops.fixed_point import (
     exact_multiplier,
     quantize_multipliers,
     requantize,
+    untied_multiplier,
 )
 
 Epilogue = Literal["requantize", "levels", "sums"]
@@ -117,7 +118,8 @@ def accumulation_facts(node: Node, channel_axis: int) -> dict[str, int]:
     taps: weights per output channel. right_shifts: 1 when every channel shifts right by at least one bit.
     accumulator_bits: magnitude bits that hold every accumulator. symmetric_weights: no -128. weight_low, weight_high:
     of all weights and 0. levels: of the output, 1 for sums. Channels of constant output are left out of the first two,
-    and factors of 0 out of the first: packers give them tables that fit.
+    and factors of 0 out of the first: packers give them tables that fit. untied (dense): 1 when every channel has a
+    multiplier for rounding half up.
     """
     if not node.params:
         return {}
@@ -133,7 +135,20 @@ def accumulation_facts(node: Node, channel_axis: int) -> dict[str, int]:
     if epilogue(node) != "requantize":
         return facts | {"levels": node.params["threshold_count"] + 1}
     multiplier, shift = node.params["multiplier"], node.params["shift"]
-    return facts | {"right_shifts": int(np.all((shift < 0) | (multiplier == 0) | ~live))}
+    facts["right_shifts"] = int(np.all((shift < 0) | (multiplier == 0) | ~live))
+    if node.op == "dense":
+        facts["untied"] = int(facts["right_shifts"] == 1 and bool(np.all(untied_multipliers(node)[live] >= 0)))
+    return facts
+
+
+def untied_multipliers(node: Node) -> Array:
+    """For every channel of a dense layer a multiplier for rounding half up (`untied_multiplier`), -1 where none is."""
+    bounds = _accumulator_bounds(node, 0)
+    found = [
+        untied_multiplier(int(m), min(int(s), -1), int(b))
+        for m, s, b in zip(node.params["multiplier"], node.params["shift"], bounds, strict=True)
+    ]
+    return np.array([-1 if m is None else m for m in found], dtype=np.int64)
 
 
 def _accumulator_bounds(node: Node, channel_axis: int) -> Array:

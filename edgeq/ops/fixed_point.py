@@ -109,6 +109,26 @@ def exact_multiplier(factor: float, bound: int) -> tuple[int, int]:
     return (min(max(multiplier, low), high) if low <= high else multiplier), shift
 
 
+def untied_multiplier(multiplier: int, shift: int, bound: int) -> int | None:
+    """A multiplier with which rounding half up is `requantize_once` for every |x| <= bound; None where there is none.
+
+    The two rules differ where x * multiplier is half-way between two outputs and negative. The next multiplier moves
+    such products away from zero; it must not move others over a half. shift: at least one bit to the right.
+    """
+    half = 1 << (30 - shift)
+    first_tie = half // math.gcd(half, multiplier) if multiplier else bound + 1
+    if first_tie > bound:
+        return multiplier
+    for step in range(OUTPUT_STEPS + 1):
+        level = (2 * step + 1) * half
+        first = -(-level // multiplier)
+        if first > bound + 1:
+            break
+        if (first <= bound and first * (multiplier + 1) <= level) or (first - 1) * (multiplier + 1) >= level:
+            return None
+    return multiplier + 1
+
+
 def _first_above(level: float, factor: float) -> int:
     """The smallest integer x >= 1 with x * factor >= level in double precision."""
     x = max(math.floor(level / factor) - 1, 1)

@@ -19,6 +19,16 @@ from tests.unit.test_kernels_accumulate import GRID, convolutions
 
 ROWS = [k for k in kernels() if k.name.endswith("__dsp")]
 
+
+def tied(case: Case) -> Case:
+    """The dense case with factors of 1/64 and small weights, so that many sums are half-way between two outputs."""
+    params = case.node.params
+    params["weights"] = params["weights"] >> 4
+    params["multiplier"] = np.full_like(params["multiplier"], 1 << 30)
+    params["shift"] = np.full_like(params["shift"], -5)
+    return case
+
+
 MORE: dict[str, Case] = {
     "1x1 large": make_case("conv2d", (1, 5, 5, 72), (12, 1, 1, 72)),
     "3x3 to the border": make_case("conv2d", (1, 6, 5, 24), (8, 3, 3, 24), pads=(1, 1, 1, 1), input_zero_point=-128),
@@ -28,6 +38,9 @@ MORE: dict[str, Case] = {
     "relu": make_case("conv2d", (1, 4, 3, 8), (6, 3, 3, 8), output_zero_point=-128),
     "first layer": make_case("conv2d", (1, 11, 9, 3), (8, 3, 3, 3), strides=(2, 2), pads=(0, 0, 1, 1)),
     "sound": make_case("conv2d", (1, 20, 10, 1), (8, 10, 4, 1), strides=(2, 2), pads=(4, 1, 5, 1), clamp=(-30, 90)),
+    "dense longer than the buffer": make_case("dense", (1, 2, 389), (71, 389), shifts=(-14, -11)),
+    "dense of whole buffers": make_case("dense", (1, 256), (64, 256), shifts=(-14, -11), clamp=(-20, 100)),
+    "dense ties": tied(make_case("dense", (1, 40, 8), (12, 8), output_zero_point=-2)),
     "narrow constants": constant_channels(make_case("conv2d", (1, 3, 3, 4), (9, 1, 1, 4))),
 }
 CASES = {**GRID, **MORE}

@@ -16,7 +16,9 @@ from edgeq.ops.fixed_point import (
     high_multiply,
     quantize_multiplier,
     requantize,
+    requantize_once,
     round_shift_right,
+    untied_multiplier,
 )
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
@@ -72,3 +74,22 @@ def test_clamp_bounds_saturate_and_follow_the_zero_point() -> None:
     assert clamp_bounds(0.1, -128, 0.0, 6.0, (-128, 127)) == (-128, -68)
     assert clamp_bounds(0.01, 0, None, None, (-128, 127)) == (-128, 127)
     assert clamp_bounds(0.01, 0, 0.0, float("inf"), (-128, 127)) == (0, 127)
+
+
+@pytest.mark.parametrize("multiplier", [2**30, 3 * 2**29, 2**30 + 2**26, 2**31 - 1, 5 * 2**28 + 2**21])
+@pytest.mark.parametrize("shift", [-1, -3, -9])
+@pytest.mark.parametrize("bound", [1, 40, 2**15])
+def test_an_untied_multiplier_rounds_half_up_to_the_same(multiplier: int, shift: int, bound: int) -> None:
+    x = np.arange(-bound, bound + 1)
+    expected = requantize_once(x, multiplier, shift)
+    visible = np.abs(expected) < 256
+
+    def half_up(m: int) -> np.ndarray:
+        return (x * m + (1 << (30 - shift))) >> (31 - shift)
+
+    found = untied_multiplier(multiplier, shift, bound)
+    if found is None:
+        assert not np.array_equal(half_up(multiplier)[visible], expected[visible])
+        assert not np.array_equal(half_up(multiplier + 1)[visible], expected[visible])
+    else:
+        np.testing.assert_array_equal(half_up(found)[visible], expected[visible])

@@ -63,6 +63,19 @@ static inline uint32_t edgeq_odd_bytes(uint32_t word) {
   "\n"                                                            \
   "strb " sum ", " address "\n"
 
+/* The same with a single rounding: SMMLA floors the high product, the shift rounds half up, which is half away from
+ * zero where no sum is a tie. */
+#define EDGEQ_DSP_FINISH_ONCE(sum, factor, shift, zero_point, address) \
+  "smmla " sum ", " sum ", " factor ", " sum                           \
+  "\n"                                                                 \
+  "asrs " sum ", " sum ", " shift                                      \
+  "\n"                                                                 \
+  "adc " sum ", " sum ", " zero_point                                  \
+  "\n"                                                                 \
+  "ssat " sum ", #8, " sum                                             \
+  "\n"                                                                 \
+  "strb " sum ", " address "\n"
+
 /* Limits `count` bytes to [low, high]; nothing to do for the limits of int8, which the stores keep. */
 static inline void edgeq_clamp_bytes(int8_t *bytes, int32_t count, int32_t low, int32_t high) {
   if (low == INT8_MIN && high == INT8_MAX) {
