@@ -50,7 +50,7 @@ def integer_conv1d() -> Network:
 
 def pools() -> Network:
     """Every way of pooling: padded, dilated, overlapping, rounded up; a narrow activation that is driven to its end."""
-    layers = [Activation("int4", step=0.05, narrow=True), nn.MaxPool2d(3, stride=2, padding=1, dilation=2)]
+    layers = [Activation("int4", step=0.05, narrow=True), nn.MaxPool2d(2, stride=2, padding=1, dilation=2)]
     layers += [nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False), Activation("int8")]
     layers += [nn.AvgPool2d((2, 1), padding=(1, 0)), Activation("int5"), nn.MaxPool2d(2, stride=2, ceil_mode=True)]
     return nn.Sequential(*layers, nn.Flatten(), Linear(4, 2, weights="int3", narrow=True)), (1, 19, 11)
