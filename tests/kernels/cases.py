@@ -17,6 +17,7 @@ from edgeq.ops import operator
 from edgeq.ops.build import make_node
 
 UNIT = Quantization.per_tensor(1.0, 0)
+ASYMMETRIC = Quantization.per_tensor(1.0, -3)
 
 
 @dataclass
@@ -138,7 +139,7 @@ def make_levels_case(
 
     def kind(name: str, shape: tuple[int, ...]) -> TensorType:
         plain = name == "a8"
-        return TensorType(shape, DType.INT8, UNIT, "" if plain else name, not plain)
+        return TensorType(shape, DType.INT8, ASYMMETRIC if plain else UNIT, "" if plain else name, not plain)
 
     x = Value("x", kind(inputs, input_shape))
     scales = Quantization((1.0,) * channels, (0,) * channels, row.weight_axis)

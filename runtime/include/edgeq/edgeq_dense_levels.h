@@ -43,6 +43,53 @@ void edgeq_dense_ax_w4_levels__c(const edgeq_dense_levels_t *layer, const void *
 void edgeq_dense_ax_w2_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output, void *scratch);
 void edgeq_dense_ax_w1_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output, void *scratch);
 
+/* Plain int8 activations, any shape. weights: one packed row per output channel. scratch: in_c bytes, rounded up to a
+ * multiple of 8; none with int8 weights. */
+void edgeq_dense_a8_w8_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output, void *scratch);
+void edgeq_dense_a8_w4_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output, void *scratch);
+void edgeq_dense_a8_w2_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output, void *scratch);
+void edgeq_dense_a8_w1_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output, void *scratch);
+
+/* Packed activations, 32 output channels at a time in bit-slices. weights, bias and thresholds: edgeq_bit_slices.h,
+ * edgeq_slice_levels.h. wp2 and wp4 take all weights of 2 and 4 bits in two's complement, so wp2 takes ternary ones.
+ * scratch: 2 bytes per input of an output, and 90; twice that for a4 and au4. */
+void edgeq_dense_a1_w1_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                      void *scratch);
+void edgeq_dense_a1_wp2_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                       void *scratch);
+void edgeq_dense_a1_wp4_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                       void *scratch);
+void edgeq_dense_au1_w1_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                       void *scratch);
+void edgeq_dense_au1_wp2_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                        void *scratch);
+void edgeq_dense_au1_wp4_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                        void *scratch);
+void edgeq_dense_a2_w1_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                      void *scratch);
+void edgeq_dense_a2_wp2_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                       void *scratch);
+void edgeq_dense_a2_wp4_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                       void *scratch);
+void edgeq_dense_au2_w1_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                       void *scratch);
+void edgeq_dense_au2_wp2_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                        void *scratch);
+void edgeq_dense_au2_wp4_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                        void *scratch);
+void edgeq_dense_a4_w1_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                      void *scratch);
+void edgeq_dense_a4_wp2_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                       void *scratch);
+void edgeq_dense_a4_wp4_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                       void *scratch);
+void edgeq_dense_au4_w1_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                       void *scratch);
+void edgeq_dense_au4_wp2_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                        void *scratch);
+void edgeq_dense_au4_wp4_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
+                                        void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

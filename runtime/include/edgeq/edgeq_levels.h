@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "edgeq/edgeq_compiler.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -87,19 +89,46 @@ static inline void edgeq_row_end(edgeq_row_writer_t *writer) {
   }
 }
 
+/* bias + total of channel o of a layer with the fields above. A macro, as those below: the descriptors differ in their
+ * shapes only. */
+#define EDGEQ_LEVELS_SUM(layer, o, total) ((total) + ((layer)->bias ? (layer)->bias[o] : 0))
+
+/* The code of an output of channel o whose sum, bias included, is `sum`; bits above output_bits may be set. */
+#define EDGEQ_LEVELS_CODE(layer, o, sum)                                                                          \
+  ((layer)->output_code + (layer)->output_step * edgeq_level_count((layer)->thresholds, (layer)->threshold_bytes, \
+                                                                   (o) * (layer)->threshold_stride,               \
+                                                                   (layer)->threshold_count, (sum)))
+
 /* Finishes channel o of a layer with the fields above: bias, thresholds, store. `sums` is the next output of a layer
- * that gives sums, `writer` the place of any other. A macro, because the descriptors differ in their shapes only. */
-#define EDGEQ_LEVELS_STORE(layer, o, total, sums, writer)                                                   \
-  do {                                                                                                      \
-    const int32_t edgeq_sum = (total) + ((layer)->bias ? (layer)->bias[o] : 0);                             \
-    if ((layer)->output_bits == 32) {                                                                       \
-      *(sums)++ = edgeq_sum;                                                                                \
-    } else {                                                                                                \
-      const int32_t edgeq_count =                                                                           \
-          edgeq_level_count((layer)->thresholds, (layer)->threshold_bytes, (o) * (layer)->threshold_stride, \
-                            (layer)->threshold_count, edgeq_sum);                                           \
-      edgeq_row_write((writer), (layer)->output_code + edgeq_count * (layer)->output_step);                 \
-    }                                                                                                       \
+ * that gives sums, `writer` the place of any other. `layer` is a variable; the fence makes its fields look changeable,
+ * so that compilers do not copy the loops around for every kind of layer. */
+#define EDGEQ_LEVELS_STORE(layer, o, total, sums, writer)                \
+  do {                                                                   \
+    int32_t edgeq_sum;                                                   \
+    EDGEQ_FENCE(layer);                                                  \
+    edgeq_sum = EDGEQ_LEVELS_SUM(layer, o, total);                       \
+    if ((layer)->output_bits == 32) {                                    \
+      *(sums)++ = edgeq_sum;                                             \
+    } else {                                                             \
+      edgeq_row_write((writer), EDGEQ_LEVELS_CODE(layer, o, edgeq_sum)); \
+    }                                                                    \
+  } while (0)
+
+/* The same in any order of outputs: channel o of the pixel at `pixel`, whose bytes were 0 before its first channel. */
+#define EDGEQ_LEVELS_PLACE(layer, o, total, pixel)                                               \
+  do {                                                                                           \
+    int32_t edgeq_sum;                                                                           \
+    EDGEQ_FENCE(layer);                                                                          \
+    edgeq_sum = EDGEQ_LEVELS_SUM(layer, o, total);                                               \
+    if ((layer)->output_bits == 32) {                                                            \
+      ((int32_t *)(void *)(pixel))[o] = edgeq_sum;                                               \
+    } else {                                                                                     \
+      const uint32_t edgeq_position = (uint32_t)((o) * (layer)->output_bits);                    \
+      const uint32_t edgeq_mask = 0xFFU >> (8 - (layer)->output_bits);                           \
+      const uint32_t edgeq_code = (uint32_t)EDGEQ_LEVELS_CODE(layer, o, edgeq_sum) & edgeq_mask; \
+      uint8_t *const edgeq_byte = (pixel) + (edgeq_position >> 3);                               \
+      *edgeq_byte = (uint8_t)(*edgeq_byte | edgeq_code << (edgeq_position & 7U));                \
+    }                                                                                            \
   } while (0)
 
 #ifdef __cplusplus

@@ -1,0 +1,50 @@
+/* Whole rows of small weights as int8, for kernels that read each of them more than once.
+ *
+ * row: packed as docs/spec.md says; count > 0 elements; values: room for `count` rounded up to a multiple of 8. */
+#ifndef EDGEQ_UNPACK_ROWS_H
+#define EDGEQ_UNPACK_ROWS_H
+
+#include <stdint.h>
+
+#include "edgeq/edgeq_compiler.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 1 bit: +1, or -1 for a set bit. */
+static inline void edgeq_unpack_row_w1(const uint8_t *row, int32_t count, int8_t *values) {
+  for (int32_t i = 0; i < count; i += 8) {
+    uint32_t bits = (uint32_t)*row++ << 1;
+    for (int32_t k = 0; k < 8; k++, bits >>= 1) {
+      *values++ = (int8_t)(1 - (int32_t)(bits & 2U));
+      EDGEQ_FENCE(bits); /* a loop is enough: compilers would write it out */
+    }
+  }
+}
+
+/* 2 bits, two's complement. */
+static inline void edgeq_unpack_row_w2(const uint8_t *row, int32_t count, int8_t *values) {
+  for (int32_t i = 0; i < count; i += 4) {
+    uint32_t fields = *row++;
+    for (int32_t k = 0; k < 4; k++, fields >>= 2) {
+      *values++ = (int8_t)((int32_t)((fields & 3U) ^ 2U) - 2);
+      EDGEQ_FENCE(fields);
+    }
+  }
+}
+
+/* 4 bits, two's complement. */
+static inline void edgeq_unpack_row_w4(const uint8_t *row, int32_t count, int8_t *values) {
+  for (int32_t i = 0; i < count; i += 2) {
+    const uint32_t fields = *row++;
+    *values++ = (int8_t)((int32_t)((fields & 15U) ^ 8U) - 8);
+    *values++ = (int8_t)((int32_t)((fields >> 4) ^ 8U) - 8);
+  }
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

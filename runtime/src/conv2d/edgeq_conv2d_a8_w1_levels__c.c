@@ -1,0 +1,10 @@
+/* Two-dimensional convolution with levels, int8 activations, binary weights.
+ *
+ * Each row is unpacked once; then two loads, a multiplication, an addition and a quarter of a loop per MAC. */
+#include "edgeq/edgeq_unpack_rows.h"
+
+#define EDGEQ_KERNEL edgeq_conv2d_a8_w1_levels__c
+#define EDGEQ_ROW(packed, count, buffer) (edgeq_unpack_row_w1(packed, count, buffer), (buffer))
+#define EDGEQ_ROW_BITS 1
+
+#include "int8_levels.h"
