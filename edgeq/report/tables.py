@@ -39,19 +39,33 @@ def operator_table(rows: Sequence[Operator], kernel_rows: Sequence[Kernel]) -> s
 
 
 def _formats(rows: Sequence[Kernel]) -> str:
-    """Formats with their instruction sets: w8 (c, dsp), w4 (c); a1_w1 for activations that a kernel is made for."""
+    """Weight formats and their instruction sets, by the activations with which they go.
 
-    def label(kernel: Kernel) -> str:
-        name = kernel.parts
-        if name.activations in ("a8", "ax"):
-            return name.weights or name.activations
-        return name.formats
-
-    sets: dict[str, set[str]] = {}
+    `w8 (c, dsp), w4 (c)` for int8; `a1 a2 with w1 (c, rvzbb), wp2 (c)` for activations that kernels are made for.
+    """
+    by_activations: dict[str, dict[str, set[str]]] = {}
     for kernel in rows:
-        sets.setdefault(label(kernel), set()).add(kernel.parts.isa)
-    order = sorted(sets, key=lambda text: (len(text), text))
-    return ", ".join(f"{text} ({', '.join(sorted(sets[text]))})" for text in order)
+        name = kernel.parts
+        cell = by_activations.setdefault(name.activations, {})
+        cell.setdefault(name.weights or name.activations, set()).add(name.isa)
+    groups: dict[str, list[str]] = {}
+    for activations in sorted(by_activations, key=lambda text: (len(text), text)):
+        sets = by_activations[activations]
+        order = sorted(sets, key=lambda text: (len(text), text))
+        text = ", ".join(f"{weights} ({', '.join(sorted(sets[weights]))})" for weights in order)
+        groups.setdefault(text if activations not in sets else f"({', '.join(sorted(sets[activations]))})", []).append(
+            activations
+        )
+    plain = {"a8", "a16", "a32"}
+    named = {"ax": "any"}
+    parts = []
+    for text, activations in groups.items():
+        who = " ".join(named.get(a, a) for a in activations)
+        if text.startswith("("):
+            parts.append(f"{who} {text}")
+        else:
+            parts.append(text if set(activations) <= plain else f"{who} with {text}")
+    return "; ".join(parts)
 
 
 def kernel_table(rows: Sequence[Kernel]) -> str:
