@@ -42,6 +42,7 @@ RULES: dict[str, Callable[[Node, Perm], Attrs | None]] = {
     "add": lambda node, perm: node.attrs,
     "sub": lambda node, perm: node.attrs,
     "mul": lambda node, perm: node.attrs,
+    "div": lambda node, perm: node.attrs,
     "concat": _keeping_axis,
     "argmax": _keeping_axis,
     "softmax": _softmax,

@@ -40,25 +40,34 @@ ROUND: tuple[Pass, ...] = (
 )
 """The order within one round: layout first, as it brings together what the others fold."""
 
+ROUNDS_ANEW: tuple[Pass, ...] = (fold_batch_norm, fold_affine, fuse_activations)
+"""They merge real constants. Between the quantizations of QONNX every rounding counts: there they are left out."""
+
 MAX_ROUNDS = 50
 """Real networks settle in three; a graph is right after every pass, so that stopping early is safe."""
 
 
 def simplify(graph: Graph) -> None:
     """In place. Computes the same reals (quantized graphs: the same integers) with fewer nodes."""
+    exact = is_fake_quantized(graph)
     while True:
-        _settle(graph)
-        if not expand_batch_norm(graph):
+        _settle(graph, tuple(p for p in ROUND if not (exact and p in ROUNDS_ANEW)))
+        if exact or not expand_batch_norm(graph):
             break
         verify_structure(graph, "expand_batch_norm")
     tidy_origin(graph)
     verify_structure(graph, "tidy_origin")
 
 
-def _settle(graph: Graph) -> None:
+def is_fake_quantized(graph: Graph) -> bool:
+    """Whether the network quantizes by QONNX's operators: `exact_quant` turns it into integers."""
+    return graph.meta.get("format") == "qonnx" or any(n.op in ("quant", "trunc") for n in graph.nodes)
+
+
+def _settle(graph: Graph, passes: tuple[Pass, ...]) -> None:
     for _ in range(MAX_ROUNDS):
         changed = graph.remove_dead() > 0
-        for step in ROUND:
+        for step in passes:
             if step(graph):
                 changed = True
                 verify_structure(graph, step.__name__)

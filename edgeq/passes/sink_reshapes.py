@@ -17,7 +17,7 @@ def sink_reshapes(graph: Graph) -> bool:
 
 def is_elementwise(node: Node) -> bool:
     """One input, one output, every element by itself."""
-    return node.op in ("quantize", "dequantize") or operator(node.op).kernels == "lookup"
+    return node.op in ("quantize", "dequantize", "quant", "trunc") or operator(node.op).kernels == "lookup"
 
 
 def _step(graph: Graph) -> bool:
@@ -32,7 +32,7 @@ def _step(graph: Graph) -> bool:
             if reshape is not None and reshape.input(0).shape[-1:] == node.output.shape[-1:]:
                 _swap(graph, node, [node.input(0)], {})
                 return True
-        if node.op in ("add", "sub", "mul") and _sink_pair(graph, uses, node):
+        if node.op in ("add", "sub", "mul", "div") and _sink_pair(graph, uses, node):
             return True
     return False
 

@@ -26,6 +26,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "reshape": {"shape": (1, 36, 8)},
     "resize_nearest": {"out_h": 12, "out_w": 12},
     "slice": {"begin": (0, 0, 0, 0), "end": (1, 3, 6, 8), "strides": (1, 1, 1, 1)},
+    "table": {"table": tuple(range(127, -129, -1))},
     "transpose": {"perm": (0, 3, 1, 2)},
 }
 """What an operator must be told. One without an entry gets an image and its own defaults."""

@@ -35,10 +35,13 @@ def total(node: NodeImport) -> None:
 
 @converts("Div")
 def divide(node: NodeImport) -> None:
-    """Division by a constant, which is multiplication with its inverse."""
+    """Division by a constant, which is multiplication with its inverse where one more rounding does not matter."""
     divisor = node.constant(1, "divisor")
     if divisor.dtype.kind != "f" or not divisor.all():
         raise UnsupportedError("divides by zero, or by integers")
+    if node.importer.exact:
+        node.bind(0, node.emit("div", [node.real(0), node.own("divisor", divisor)]))
+        return
     inverse = node.own("inverse", 1.0 / divisor.astype(np.float64))
     node.bind(0, node.emit("mul", [node.real(0), inverse]))
 

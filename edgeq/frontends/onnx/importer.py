@@ -15,7 +15,7 @@ from edgeq.frontends.onnx.attributes import Attributes
 from edgeq.frontends.onnx.folding import fold, is_foldable
 from edgeq.frontends.onnx.inputs import read_inputs
 from edgeq.frontends.onnx.proto import Opsets
-from edgeq.frontends.onnx.rows import HINTS, converter
+from edgeq.frontends.onnx.rows import HINTS, QONNX_DOMAINS, converter
 from edgeq.frontends.onnx.tensors import MAX_ELEMENTS, tensor_array, type_name
 from edgeq.frontends.problems import Problems
 from edgeq.ir.graph import Attr, Graph, Value
@@ -61,6 +61,8 @@ class Importer:
         self.origin: dict[str, list[Any]] = {}
         self.unsigned: set[str] = set()
         """Values that are uint8 in the file and int8 here: the file's integer is 128 larger."""
+        self.exact = any(n.domain in QONNX_DOMAINS for n in proto.node)
+        """A QONNX network: what is computed between two quantizations must round as onnxruntime does."""
         self._initializers = {t.name: t for t in proto.initializer}
         self._constants: dict[str, Value] = {}
         self._node_names: set[str] = set()

@@ -35,6 +35,6 @@ def load_onnx(path: str | Path, data: bytes, dimensions: Mapping[str, int] | Non
         raise ModelFileError(message, where=where, hint=HINT) from error
     graph.name = model.graph.name or "model"
     producer = " ".join(part for part in (model.producer_name, model.producer_version) if part)
-    graph.meta |= {"format": "onnx", "producer": producer, "opset": opsets.default}
+    graph.meta |= {"format": "qonnx" if importer.exact else "onnx", "producer": producer, "opset": opsets.default}
     verify_structure(graph, "the ONNX frontend")
     return graph

@@ -14,7 +14,10 @@ Converter = Callable[["NodeImport"], None]
 
 _rows: dict[tuple[str, str], Converter] = {}
 
-MODULES = ("activations", "arithmetic", "dense", "windows", "resize", "shapes", "reductions", "quantization")
+MODULES = ("activations", "arithmetic", "dense", "windows", "resize", "shapes", "reductions", "quantization", "qonnx")
+
+QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
+"""Of QONNX's operators: today's name, and those of older exporters."""
 
 HINTS = {
     "ConvTranspose": "use a nearest Resize followed by a Conv",

@@ -161,8 +161,9 @@ def global_max_pool(node: NodeImport) -> None:
 @converts("BatchNormalization")
 def batch_normalization(node: NodeImport) -> None:
     x = node.real(0)
+    precision = np.float32 if node.importer.exact else np.float64
     gamma, beta, mean, variance = (
-        node.constant(i, what).astype(np.float64)
+        node.constant(i, what).astype(precision)
         for i, what in enumerate(("scale", "offset", "mean", "variance"), start=1)
     )
     node.attrs.ignore("momentum")
@@ -174,10 +175,10 @@ def batch_normalization(node: NodeImport) -> None:
     channels = x.shape[1] if rank > 1 else 0
     if any(v.shape != (channels,) for v in (gamma, beta, mean, variance)):
         raise UnsupportedError(f"its statistics do not fit {channels} channels")
-    divisor = variance + node.attrs.real("epsilon", 1e-5)
+    divisor = variance + precision(node.attrs.real("epsilon", 1e-5))
     if not (divisor > 0).all():
         raise UnsupportedError("has a variance that is not positive")
-    scale = gamma / np.sqrt(divisor)
+    scale = gamma * (1 / np.sqrt(divisor)) if node.importer.exact else gamma / np.sqrt(divisor)
     operands = [
         node.transpose(x, first_to_last(rank)),
         node.own("scale", scale),
