@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from edgeq.errors import CalibrationError
 from edgeq.formats import number_format
+from edgeq.formats.quantizer import legal_integers, quantize_input
 
 Array = NDArray[Any]
 Spec = Mapping[str, Any]
@@ -96,6 +97,9 @@ def random_samples(input_specs: Sequence[Spec], count: int, seed: int = 0) -> Sa
 
 def _in_format(spec: Spec, integers: Array) -> Array:
     """Any integers as integers that the input's format has."""
+    if spec.get("quantizer"):
+        values = legal_integers(spec["quantizer"])
+        return np.asarray(values[integers.view(np.uint8) % len(values)])
     if not spec.get("format"):
         return integers
     values = np.array([v for v in number_format(spec["format"]).values if v is not None], dtype=integers.dtype)
@@ -120,7 +124,8 @@ def sample_shape(spec: Spec) -> tuple[int, ...]:
 def to_internal(spec: Spec, array: Array) -> Array:
     """Samples in the layout and type of the C: transposed by `source_perm`, floats quantized; [count, ...].
 
-    Floats become round-half-even(x / scale) + zero_point, saturated; integers of the model's own type become the C's.
+    Floats become round-half-even(x / scale) + zero_point, saturated, or what the input's `quantizer` makes of them
+    (`edgeq.formats.quantizer`); integers of the model's own type become the C's.
     """
     return np.ascontiguousarray(_to_type(spec, _permuted(spec, array), np.dtype(spec["dtype"])))
 
@@ -146,7 +151,7 @@ def from_bytes(spec: Spec, raw: bytes) -> Array:
 def to_original(spec: Spec, array: Array) -> Array:
     """Samples as the original model takes them: its own layout and type, the batch axis of 1 first; [count, 1, ...].
 
-    Integers of the C become reals by (q - zero_point) * scale when the original is a float model.
+    Integers of the C become reals by (q - zero_point) * real_scale + real_offset when the original is a float model.
     """
     source = np.dtype(spec.get("source_dtype") or spec["dtype"])
     converted = _to_type(spec, array, source)
@@ -178,8 +183,11 @@ def _to_type(spec: Spec, array: Array, target: np.dtype[Any]) -> Array:
         if array.dtype.kind == "f" or spec.get("scale") is None:
             return array.astype(target)
         q = _shifted(array, internal) if array.dtype != internal else array
-        return ((q.astype(np.int64) - int(spec["zero_point"])) * float(spec["scale"])).astype(target)
+        factor, offset = (_along_channels(spec, q, key, other) for key, other in _MEANING)
+        return np.asarray(((q.astype(np.int64) - int(spec["zero_point"])) * factor + offset).astype(target))
     if array.dtype.kind == "f":
+        if spec.get("quantizer"):
+            return quantize_input(spec["quantizer"], array)
         if spec.get("scale") is None:
             raise CalibrationError(
                 f"input {spec['name']!r} has no scale, so that floats cannot be quantized for it",
@@ -189,6 +197,24 @@ def _to_type(spec: Spec, array: Array, target: np.dtype[Any]) -> Array:
         q = np.rint(real / float(spec["scale"])) + int(spec["zero_point"])
         array = np.clip(q, *_bounds(internal)).astype(internal)
     return array if array.dtype == target else _shifted(array, target)
+
+
+_MEANING = (("real_scale", "scale"), ("real_offset", None))
+"""real = (q - zero_point) * real_scale + real_offset; where the first is not given, it is the scale."""
+
+
+def _along_channels(spec: Spec, samples: Array, key: str, other: str | None) -> Array:
+    """A number, or one per channel in the model's own layout, so that it broadcasts against samples in that layout."""
+    given = spec.get(key)
+    if given is None:
+        given = 0.0 if other is None else spec[other]
+    numbers = np.asarray(given, dtype=np.float64)
+    if numbers.ndim == 0:
+        return numbers
+    source, perm = [int(n) for n in spec["source_shape"]], spec.get("source_perm")
+    shape = [1] * len(source)
+    shape[int(perm[-1]) if perm else -1] = numbers.size
+    return numbers.reshape(shape[len(source) - samples.ndim + 1 :])
 
 
 def _shifted(array: Array, target: np.dtype[Any]) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 import edgeq
 from edgeq.contract import ABI_VERSION, REQUANTIZATION
 from edgeq.ir.graph import Graph, Node, Value
+from edgeq.ir.types import Quantization
 from edgeq.kernels.matching import stored_as
 from edgeq.kernels.select import Choice
 from edgeq.ops.accumulate import accumulator_bound
@@ -24,6 +25,7 @@ def build_manifest(
         "edgeq": edgeq.__version__,
         "abi": ABI_VERSION,
         **facts,
+        "notes": list(graph.meta.get("notes", [])),
         "requantization": REQUANTIZATION,
         "inputs": [_endpoint(v, plan, graph.meta.get("inputs", {})) for v in graph.inputs],
         "outputs": [_endpoint(v, plan, graph.meta.get("outputs", {})) for v in graph.outputs],
@@ -47,8 +49,11 @@ def _endpoint(value: Value, plan: Plan, source: Mapping[str, Any]) -> dict[str, 
         "dtype": value.type.dtype.value,
         "format": value.type.format,
         "packed": value.type.packed,
-        "scale": None if quantization is None else quantization.tensor_scale,
-        "zero_point": None if quantization is None else quantization.tensor_zero_point,
+        "scale": None if quantization is None else _scale(quantization),
+        "zero_point": None if quantization is None else quantization.zero_point[0],
+        "real_scale": known.get("real_scale"),
+        "real_offset": known.get("real_offset"),
+        "quantizer": known.get("quantizer"),
         "offset": plan.offset(value),
         "bytes": value.type.bytes,
         "source_name": known.get("source_name", value.name),
@@ -56,6 +61,11 @@ def _endpoint(value: Value, plan: Plan, source: Mapping[str, Any]) -> dict[str, 
         "source_perm": known.get("perm"),
         "source_dtype": known.get("source_dtype", value.type.dtype.value),
     }
+
+
+def _scale(quantization: Quantization) -> float | list[float]:
+    """One number, or one per channel for sums that leave the network as they are."""
+    return quantization.tensor_scale if quantization.is_per_tensor else list(quantization.scale)
 
 
 def _formats(node: Node, choice: Choice) -> str:

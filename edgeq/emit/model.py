@@ -80,7 +80,7 @@ def _endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
         **endpoint,
         "c_type": C_TYPES[endpoint["dtype"]],
         "shape_text": " x ".join(map(str, endpoint["shape"])),
-        "scale_text": "" if scale is None else repr(float(scale)),
+        "scale_text": repr(float(scale)) if isinstance(scale, float) else "",
     }
 
 

@@ -1,0 +1,205 @@
+"""What lies between two quantizations of a QONNX network: an exact integer source and element-wise steps on its reals.
+
+The steps are evaluated in single precision, one rounding per operation, as onnxruntime evaluates them for qonnx: where
+a sum meets the edge between two levels, the rounding decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from edgeq.errors import UnsupportedError
+from edgeq.ir.graph import Attr, Node, Value
+from edgeq.ir.types import Array
+from edgeq.ops.lookup import TableOperator
+from edgeq.ops.quant import quant_levels
+from edgeq.ops.registry import operator
+from edgeq.ops.trunc import trunc_levels
+from edgeq.passes.affine import channel_vector, real_data
+
+PAIRS = ("add", "sub", "mul", "div")
+QUANTIZERS = ("quant", "trunc")
+INCREASING = frozenset(("relu", "relu6", "clip", "sigmoid", "tanh", "hard_sigmoid", "elu", *QUANTIZERS))
+"""Functions that never fall, whatever their attributes. Others are tried out."""
+MOVERS = ("reshape", "transpose", "max_pool2d", "slice", "resize_nearest")
+"""Their results are elements of their input."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An int8 value whose reals are (q - zero_point) * scale exactly, with low <= q <= high."""
+
+    value: Value
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Sums:
+    """An accumulation of integers, not yet computed: real = sum * scales[channel], low <= sum <= high per channel.
+
+    op, attrs, weights (int64, laid out as the operator's): of the node that will compute it from `x`. shape: of the
+    result, which may be another view of what the node gives.
+    """
+
+    name: str
+    op: str
+    x: Grid
+    weights: Array
+    attrs: dict[str, Attr]
+    scales: Array
+    low: Array
+    high: Array
+    shape: tuple[int, ...]
+
+    @property
+    def channels(self) -> int:
+        return len(self.scales)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A graph input that the network takes as reals."""
+
+    value: Value
+
+
+@dataclass(frozen=True)
+class Step:
+    """One element-wise node: float32 constants per channel, [channels or 1, 1]; `swapped`: the constant comes first."""
+
+    node: Node
+    constants: tuple[Array, ...] = ()
+    swapped: bool = False
+
+    @property
+    def per_channel(self) -> bool:
+        return any(len(c) > 1 for c in self.constants)
+
+    def apply(self, x: Array) -> Array:
+        """float32 [channels, any] -> the same."""
+        op = self.node.op
+        with np.errstate(all="ignore"):
+            if op in PAIRS:
+                (c,) = self.constants
+                a, b = (c, x) if self.swapped else (x, c)
+                y = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}[op](a, b)
+            elif op == "batch_norm":
+                y = x * self.constants[0] + self.constants[1]
+            elif op in QUANTIZERS:
+                (y,) = operator(op).compute(self.node, [x])
+            else:
+                row = operator(op)
+                assert isinstance(row, TableOperator)
+                y = row.real(self.node, x.astype(np.float64))
+        return np.asarray(y, dtype=np.float32)
+
+    def affine(self) -> tuple[Array, Array] | None:
+        """(factor, offset) in float64, [channels or 1]; None for other functions."""
+        op = self.node.op
+        c = [np.asarray(c[:, 0], dtype=np.float64) for c in self.constants]
+        if op == "batch_norm":
+            return c[0], c[1]
+        one, zero = np.ones(1), np.zeros(1)
+        if op == "add":
+            return one, c[0]
+        if op == "sub":
+            return (-one, c[0]) if self.swapped else (one, -c[0])
+        if op == "mul":
+            return c[0], zero
+        if op == "div" and not self.swapped:
+            return 1 / c[0], zero
+        return None
+
+    @property
+    def never_falls(self) -> bool:
+        """Larger inputs never give smaller outputs, in any channel."""
+        found = self.affine()
+        return bool((found[0] >= 0).all()) if found is not None else self.node.op in INCREASING
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Reals that no node computes: `steps` on the reals of `source`. Movers stand among the steps as plain nodes."""
+
+    source: Grid | Sums | Input
+    shape: tuple[int, ...]
+    steps: tuple[Step | Node, ...] = field(default=())
+
+    @property
+    def is_grid(self) -> bool:
+        return isinstance(self.source, Grid) and not self.steps
+
+    @property
+    def functions(self) -> tuple[Step, ...]:
+        return tuple(s for s in self.steps if isinstance(s, Step))
+
+    @property
+    def moves(self) -> tuple[Node, ...]:
+        return tuple(s for s in self.steps if isinstance(s, Node))
+
+    def then(self, step: Step | Node, shape: tuple[int, ...]) -> Pending:
+        return replace(self, steps=(*self.steps, step), shape=shape)
+
+
+def make_step(node: Node, state: Pending) -> Step:
+    """The node as a step behind `state`. Raises UnsupportedError where it is not a function of one element."""
+    if node.op in QUANTIZERS or isinstance(operator(node.op), TableOperator):
+        return Step(node)
+    operands = node.inputs[1:] if node.op == "batch_norm" else node.inputs
+    constants = [v for v in operands if v is not None and v.is_constant]
+    channels = node.output.shape[-1] if node.output.shape else 1
+    vectors = [channel_vector(_reals(c), channels) for c in constants]
+    if state.shape != node.output.shape or any(v is None for v in vectors):
+        raise UnsupportedError(
+            f"{node.op} with a constant that differs from place to place",
+            where=node.name,
+            hint="use one constant per tensor or per channel between quantizations",
+        )
+    shorter = [v[:1] if (v == v[0]).all() else v for v in vectors if v is not None]
+    if any(len(v) > 1 for v in shorter) and not _keeps_channels(state):
+        raise UnsupportedError(
+            f"{node.op} per channel behind a change of the channel axis", where=node.name, hint="quantize before it"
+        )
+    swapped = node.op in PAIRS and node.input(0).is_constant
+    return Step(node, tuple(v.astype(np.float32)[:, np.newaxis] for v in shorter), swapped)
+
+
+def _reals(value: Value) -> Value:
+    """A constant's reals; its quantization is looked through."""
+    return value if value.type.quantization is None else replace(value, data=real_data(value))
+
+
+def _keeps_channels(state: Pending) -> bool:
+    """The last axis is still that of the source."""
+    channels = state.source.shape[-1:] if isinstance(state.source, Sums) else state.source.value.shape[-1:]
+    return all(
+        n.op in ("max_pool2d", "resize_nearest") or (n.op == "reshape" and n.output.shape[-1:] == channels)
+        for n in state.moves
+    )
+
+
+def levels(node: Node, x: Array) -> Array:
+    """The integers that a quantizing node gives float32 reals, as int64."""
+    found = quant_levels(node, x) if node.op == "quant" else trunc_levels(node, x)
+    return np.asarray(np.nan_to_num(found, nan=0.0, posinf=2.0**31, neginf=-(2.0**31)).astype(np.int64))
+
+
+def evaluate(steps: tuple[Step, ...], x: Array) -> Array:
+    """float32 reals of the source, [channels, any] -> reals behind the steps."""
+    for step in steps:
+        x = step.apply(x)
+    return x
+
+
+def affine(steps: tuple[Step, ...]) -> tuple[Array, Array] | Step:
+    """All steps as (factor, offset) in float64, [channels or 1]; or the step that is no such function."""
+    factor, offset = np.ones(1), np.zeros(1)
+    for step in steps:
+        found = step.affine()
+        if found is None:
+            return step
+        factor, offset = factor * found[0], offset * found[0] + found[1]
+    return factor, offset
