@@ -1,8 +1,10 @@
-"""Runs an original model in its own runtime: LiteRT's reference kernels for TFLite, onnxruntime for ONNX."""
+"""Runs an original model in its own runtime: LiteRT's reference kernels for TFLite, onnxruntime for ONNX, qonnx for
+QONNX."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,10 @@ def _run_tflite(file: Path, inputs: Sequence[Array]) -> tuple[str, list[Array]]:
 
 def _run_onnx(file: Path, inputs: Sequence[Array]) -> tuple[str, list[Array]]:
     runtime = _need("onnxruntime", "onnxruntime")
+    onnx = _need("onnx", "onnx")
+    model = onnx.load(str(file))
+    if any(_is_qonnx(node.domain) for node in model.graph.node):
+        return _run_qonnx(model, runtime, inputs)
     session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     arguments = session.get_inputs()
     results: list[list[Array]] = [[] for _ in session.get_outputs()]
@@ -77,5 +83,74 @@ def _run_onnx(file: Path, inputs: Sequence[Array]) -> tuple[str, list[Array]]:
     return f"onnxruntime {runtime.__version__}", [np.stack(r) for r in results]
 
 
+def _is_qonnx(domain: str) -> bool:
+    return domain.startswith(_QONNX_DOMAINS)
+
+
+def _run_qonnx(model: Any, runtime: Any, inputs: Sequence[Array]) -> tuple[str, list[Array]]:
+    """Node by node, as qonnx's own executor does: its operators by its own code, all others by onnxruntime.
+
+    That executor makes a session per node and sample, of an IR version that not every onnxruntime reads; here a node
+    keeps its session.
+    """
+    _need("qonnx", "qonnx")
+    custom = importlib.import_module("qonnx.custom_op.registry")
+    graph = model.graph
+    opsets = {o.domain: o.version for o in model.opset_import}
+    constants = {t.name: _onnx_array(t) for t in graph.initializer}
+    names = [i.name for i in graph.input if i.name not in constants]
+    runners: list[Any] = []
+    for node in graph.node:
+        if _is_qonnx(node.domain):
+            node.domain = _QONNX_DOMAINS[0]
+            runners.append(custom.getCustomOp(node, onnx_opset_version=_qonnx_version(node)))
+        else:
+            runners.append(None)
+    results: list[list[Array]] = [[] for _ in graph.output]
+    for sample in range(len(inputs[0])):
+        context = dict(constants)
+        for name, array in zip(names, inputs, strict=True):
+            context[name] = array[sample].astype(np.float32)
+        for place, node in enumerate(graph.node):
+            if _is_qonnx(node.domain):
+                runners[place].execute_node(context, graph)
+                continue
+            given = {name: context[name] for name in node.input if name}
+            if runners[place] is None:
+                runners[place] = _one_node(runtime, node, given, opsets.get(node.domain, 13))
+            made = runners[place].run(None, given)
+            context.update(zip((o for o in node.output if o), made, strict=True))
+        for result, output in zip(results, graph.output, strict=True):
+            result.append(context[output.name])
+    return f"qonnx {importlib.metadata.version('qonnx')}", [np.stack(r) for r in results]
+
+
+def _qonnx_version(node: Any) -> int:
+    """Trunc has a second version with one more input; files do not always say which they mean."""
+    return 2 if node.op_type == "Trunc" and len(node.input) > 5 else 1
+
+
+def _onnx_array(tensor: Any) -> Array:
+    from onnx import numpy_helper
+
+    return np.asarray(numpy_helper.to_array(tensor))
+
+
+def _one_node(runtime: Any, node: Any, given: Mapping[str, Array], opset: int) -> Any:
+    """A session of this node alone."""
+    from onnx import TypeProto, helper
+
+    kinds = {name: helper.np_dtype_to_tensor_dtype(array.dtype) for name, array in given.items()}
+    operands = [helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()]
+    results = [helper.make_value_info(name, TypeProto()) for name in node.output if name]
+    graph = helper.make_graph([node], "node", operands, results)
+    imports = [helper.make_opsetid(node.domain, opset)]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=_IR_VERSION)
+    return runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+_QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
+_IR_VERSION = 8
+"""Old enough for every onnxruntime."""
 _ONNX_TYPES = {"tensor(float)": "float32", "tensor(int8)": "int8", "tensor(uint8)": "uint8"}
 _RUNTIMES = {".tflite": _run_tflite, ".onnx": _run_onnx}
