@@ -11,10 +11,19 @@ from edgeq.ir.graph import Graph
 from edgeq.npz import load_samples, to_internal
 from edgeq.quant.observe import observe_ranges
 from edgeq.quant.quantize import quantize_graph
+from edgeq.quant.schemes import WeightScheme, plan_weights
 
 
-def calibrated_graph(graph: Graph, source: Path | str | Mapping[str, Any] | None) -> Graph:
-    """A quantized copy of the real `graph`. Raises CalibrationError when there are no usable samples."""
+def calibrated_graph(
+    graph: Graph,
+    source: Path | str | Mapping[str, Any] | None,
+    weights: WeightScheme | None = None,
+    edges: WeightScheme | None = None,
+) -> Graph:
+    """A quantized copy of the real `graph`. Raises CalibrationError when there are no usable samples.
+
+    weights: how weights are stored; edges: those of the first and last layers. int8 where nothing is said.
+    """
     if source is None:
         raise CalibrationError(
             "this is a float network: it needs calibration samples to be quantized",
@@ -36,4 +45,5 @@ def calibrated_graph(graph: Graph, source: Path | str | Mapping[str, Any] | None
     ]
     samples = load_samples(source, specs)
     inputs = {spec["name"]: to_internal(spec, samples.inputs[str(spec["name"])]) for spec in specs}
-    return quantize_graph(graph, observe_ranges(graph, {str(name): array for name, array in inputs.items()}))
+    ranges = observe_ranges(graph, {str(name): array for name, array in inputs.items()})
+    return quantize_graph(graph, ranges, plan_weights(graph, weights or WeightScheme(), edges or WeightScheme()))

@@ -132,6 +132,13 @@ def commands() -> None:
 @click.option("--name", help="Prefix of all C names and files.  [default: from the model's file]")
 @click.option("--calibrate", type=_PATH, metavar="X.npz", help="Samples by which a float model is quantized.")
 @click.option(
+    "--weights",
+    metavar="FORMAT",
+    help="How a float model's weights are stored: int8, int7, ... int2, ternary, binary, trit-planes; "
+    "int4:g32 in groups of 32.  [default: int8]",
+)
+@click.option("--weights-edges", metavar="FORMAT", help="The same for the first and the last layer.  [default: int8]")
+@click.option(
     "--optimize",
     type=click.Choice(["size", "speed", "balanced"]),
     default="balanced",

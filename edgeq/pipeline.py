@@ -25,6 +25,7 @@ from edgeq.kernels.select import GOALS, select_kernels
 from edgeq.kernels.storage import choose_storage
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.plan import plan_memory
+from edgeq.quant.schemes import WeightScheme, parse_scheme
 from edgeq.report.capacity import check_capacity
 from edgeq.report.text import render_report
 from edgeq.toolchain import available_compilers, can_read_programs
@@ -70,6 +71,8 @@ def compile_model(
     out: Path | str | None = None,
     name: str | None = None,
     calibrate: Path | str | Mapping[str, Any] | None = None,
+    weights: str | None = None,
+    weights_edges: str | None = None,
     optimize: str = "balanced",
     require_int: bool = False,
     dimensions: Mapping[str, int] | None = None,
@@ -77,18 +80,20 @@ def compile_model(
 ) -> Result:
     """Converts `model` for `board` into the folder `out` (default: ./<name>_<board>).
 
-    calibrate: samples for float models, an npz file or arrays by input name. require_int: refuse models with float
-    operators instead of quantizing them. dimensions: values for dynamic dimensions by name.
+    calibrate: samples for float models, an npz file or arrays by input name. weights, weights_edges: how the weights of
+    a float model are stored, and those of its first and last layers (docs/quantization.md); None: int8. require_int:
+    refuse models with float operators instead of quantizing them. dimensions: values for dynamic dimensions by name.
     Raises EdgeqError; then `out` is as it was.
     """
     path = Path(model)
     if optimize not in GOALS:
         raise UsageError(f"{optimize!r} is not an optimization goal", hint=f"use one of: {', '.join(GOALS)}")
+    schemes = tuple(None if text is None else parse_scheme(text) for text in (weights, weights_edges))
     target = board if isinstance(board, Board) else load_board(board)
     c_name = check_name(name) if name else default_name(path)
     graph = load_model(path, dimensions=dimensions)
     prepare(graph)
-    integer, real = _integer_graph(graph, calibrate, require_int)
+    integer, real = _integer_graph(graph, calibrate, require_int, schemes)
     to_integer(integer)
     features = kernel_features(target)
     choose_storage(integer, features)
@@ -135,10 +140,18 @@ def open_result(folder: str | Path) -> Result:
 
 
 def _integer_graph(
-    graph: Graph, calibrate: Path | str | Mapping[str, Any] | None, require_int: bool
+    graph: Graph,
+    calibrate: Path | str | Mapping[str, Any] | None,
+    require_int: bool,
+    schemes: Sequence[WeightScheme | None],
 ) -> tuple[Graph, Graph | None]:
-    """(quantized graph, the real graph it was made from or None)."""
+    """(quantized graph, the real graph it was made from or None). schemes: of most layers, of the first and last."""
     if is_quantized(graph):
+        if any(schemes):
+            raise UsageError(
+                "the model is quantized already: its weights stay as they are",
+                hint="leave --weights out, or give the float model that it was made from",
+            )
         return graph, None
     if require_int:
         floats = [f"{n.name} ({n.op})" for n in graph.nodes if any(o.type.dtype.is_float for o in n.outputs)]
@@ -147,7 +160,7 @@ def _integer_graph(
             problems=floats,
             hint="give a quantized model, or leave --require-int out and give --calibrate",
         )
-    return calibrated_graph(graph, calibrate), graph
+    return calibrated_graph(graph, calibrate, *schemes), graph
 
 
 def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str) -> dict[str, Any] | None:

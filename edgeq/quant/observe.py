@@ -1,9 +1,9 @@
-"""Calibration: the range of every value of a real graph over a data set."""
+"""Calibration: the range and the mean of every value of a real graph over a data set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,10 +22,20 @@ class Range:
 
     low: float = 0.0
     high: float = 0.0
+    total: Array = field(default_factory=lambda: np.zeros(()), repr=False)
+    samples: int = 0
 
     def include(self, array: Array) -> None:
+        """Adds samples, which the first axis counts."""
         self.low = min(self.low, float(array.min()))
         self.high = max(self.high, float(array.max()))
+        self.total = self.total + array.sum(axis=0, keepdims=True)
+        self.samples += len(array)
+
+    @property
+    def mean(self) -> Array | None:
+        """The mean over all samples, element by element, in the shape of one sample; None before the first."""
+        return np.asarray(self.total / self.samples) if self.samples else None
 
 
 def observe_ranges(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Range]:

@@ -1,8 +1,8 @@
-"""Real graph -> quantized graph: int8 everywhere, per-channel weights, int32 bias.
+"""Real graph -> quantized graph: int8 activations, weights of up to eight bits, int32 bias.
 
-The rules follow the published int8 specification of TFLite (symmetric per-channel weights in [-127, 127],
-asymmetric per-tensor activations, bias scale = input scale * weight scale), so that every integer operator has one
-meaning whether a model came quantized or was quantized here.
+The rules follow the published int8 specification of TFLite (symmetric per-channel weights, asymmetric per-tensor
+activations, bias scale = input scale * weight scale), so that every integer operator has one meaning whether a model
+came quantized or was quantized here.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgeq.errors import ModelDataError
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.ops.registry import operator
 from edgeq.quant.observe import Range
+from edgeq.quant.schemes import Plan, WeightScheme
+from edgeq.quant.weights import MIN_SCALE, finite, quantize_weights
 
 INT8_MIN, INT8_MAX = -128, 127
-WEIGHT_LIMIT = 127
 BIAS_LIMIT = 2**29
 """Largest magnitude of a bias in integers: leaves room in 32 bits for the products."""
-MIN_SCALE = 1e-12
-"""Smaller ones are taken for zero."""
 
 
 def activation_quantization(observed: Range) -> Quantization:
@@ -34,15 +32,21 @@ def activation_quantization(observed: Range) -> Quantization:
     return Quantization.per_tensor(float(np.float32(scale)), min(max(zero_point, INT8_MIN), INT8_MAX))
 
 
-def quantize_graph(graph: Graph, ranges: Mapping[str, Range]) -> Graph:
-    """A quantized copy of a real graph; `ranges` by value name, from `observe_ranges`."""
+def quantize_graph(graph: Graph, ranges: Mapping[str, Range], plan: Plan | None = None) -> Graph:
+    """A quantized copy of a real graph; `ranges` by value name, from `observe_ranges`.
+
+    plan: how the weights of each layer are stored, by the node's name; int8 for layers that it leaves out.
+    """
     quantized = graph.copy()
     chosen: dict[str, Quantization] = {}
     for value in quantized.inputs:
         chosen[value.name] = activation_quantization(ranges[value.name])
         _retype(value, chosen[value.name])
     for node in quantized.nodes:
-        _quantize_constants(node)
+        if operator(node.op).accumulates:
+            _quantize_layer(node, (plan or {}).get(node.name, WeightScheme()), ranges)
+        else:
+            _quantize_operands(node)
         for output in node.outputs:
             _retype(output, _output_quantization(node, output, ranges), _output_dtype(node))
     return quantized
@@ -66,52 +70,47 @@ def _retype(value: Value, quantization: Quantization | None, dtype: DType = DTyp
     value.type = TensorType(value.shape, dtype, quantization)
 
 
-def _quantize_constants(node: Node) -> None:
-    if operator(node.op).accumulates:
-        axis = operator(node.op).weight_axis
-        x, weights, bias = node.input(0), node.input(1), node.optional(2)
-        floor = MIN_SCALE if bias is None else np.abs(_finite(bias, node.name)) / (x.scale * BIAS_LIMIT)
-        quantized = quantize_weights(weights, axis, node.name, floor)
-        node.inputs[1] = quantized
-        if bias is not None:
-            node.inputs[2] = _quantize_bias(bias, x, quantized, node.name)
-        return
+def _quantize_layer(node: Node, scheme: WeightScheme, ranges: Mapping[str, Range]) -> None:
+    """Weights and bias of a layer. Below eight bits the bias makes up for what rounding adds to the mean output."""
+    x, real, bias = node.input(0), node.input(1), node.optional(2)
+    floor = MIN_SCALE if bias is None else np.abs(finite(bias, node.name)) / (x.scale * BIAS_LIMIT)
+    small = quantize_weights(real, operator(node.op).weight_axis, node.name, scheme, floor)
+    offset = None if bias is None else finite(bias, node.name)
+    mean = ranges[x.name].mean if x.name in ranges and scheme != WeightScheme() else None
+    if mean is not None:
+        offset = (0.0 if offset is None else offset) - _mean_error(node, real, small.weights, mean)
+    node.inputs = [x, small.weights, None if offset is None else _quantize_bias(offset, x, small.weights, node.name)]
+    if small.factors is not None:
+        node.inputs += [None, small.factors]
+        node.attrs["weight_format"] = small.format
+
+
+def _mean_error(node: Node, real: Value, small: Value, mean: Array) -> Array:
+    """What rounded weights add to the mean output of each channel, given the mean input: a layer is linear up to its
+    clamp (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019).
+    """
+    error = small.quantization.dequantize(small.constant) - real.constant.astype(np.float64)
+    linear = Node(node.op, node.name, node.inputs, node.outputs, {**node.attrs, "clamp_min": None, "clamp_max": None})
+    (added,) = operator(node.op).compute(linear, [mean, error])
+    return np.asarray(added.mean(axis=tuple(range(added.ndim - 1))))
+
+
+def _quantize_operands(node: Node) -> None:
     for index, value in enumerate(node.inputs):
         if value is not None and value.is_constant and value.type.dtype.is_float:
             node.inputs[index] = _quantize_operand(value, f"{node.name}.operand{index}")
 
 
-def quantize_weights(weights: Value, axis: int, where: str, floor: Array | float = MIN_SCALE) -> Value:
-    """Symmetric int8 in [-127, 127] with one scale per slice along `axis`, none below `floor`.
-
-    The floor keeps a channel of (almost) zero weights from having a scale at which its bias would not fit 32 bits.
-    """
-    real = _finite(weights, where)
-    others = tuple(a for a in range(real.ndim) if a != axis)
-    scales = np.maximum(np.maximum(np.abs(real).max(axis=others) / WEIGHT_LIMIT, floor), MIN_SCALE).astype(np.float32)
-    quantization = Quantization(tuple(float(s) for s in scales), (0,) * len(scales), axis)
-    data = np.clip(quantization.quantize(real, DType.INT8), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int8)
-    return Value(f"{where}.weights", TensorType(weights.shape, DType.INT8, quantization), data)
-
-
-def _quantize_bias(bias: Value, x: Value, weights: Value, where: str) -> Value:
-    real = _finite(bias, where)
+def _quantize_bias(real: Array, x: Value, weights: Value, where: str) -> Value:
     scales = np.broadcast_to(np.asarray(weights.quantization.scale) * x.scale, real.shape)
     quantization = Quantization(tuple(float(s) for s in scales), (0,) * len(scales), 0)
     data = np.rint(real / scales).astype(np.int32)
-    return Value(f"{where}.bias", TensorType(bias.shape, DType.INT32, quantization), data)
+    return Value(f"{where}.bias", TensorType(real.shape, DType.INT32, quantization), data)
 
 
 def _quantize_operand(value: Value, name: str) -> Value:
     """A constant operand of an element-wise operator, over its own range."""
-    observed = Range()
-    observed.include(_finite(value, name))
-    quantization = activation_quantization(observed)
+    real = finite(value, name)
+    quantization = activation_quantization(Range(min(float(real.min()), 0.0), max(float(real.max()), 0.0)))
     data = quantization.quantize(value.constant, DType.INT8)
     return Value(name, TensorType(value.shape, DType.INT8, quantization), data)
-
-
-def _finite(value: Value, where: str) -> Array:
-    if not np.isfinite(value.constant).all():
-        raise ModelDataError(f"constant {value.name!r} holds NaN or infinity", where=where)
-    return value.constant.astype(np.float64)
