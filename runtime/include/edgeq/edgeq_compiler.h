@@ -13,6 +13,13 @@ typedef uint16_t __attribute__((may_alias)) edgeq_lane_t;
 /* A function that keeps the registers to itself. */
 #define EDGEQ_NOINLINE __attribute__((noinline))
 
+/* Stands before a loop that is to stay one, although clang knows how often it runs and would write it out. */
+#if defined(__clang__)
+#define EDGEQ_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define EDGEQ_ROLLED
+#endif
+
 /* Computes `variable` here and now, in a register: sums are not regrouped, and the scheduler does not pull the loads
  * of later steps forward until registers run out. The second form keeps `other` alive as well, so that `variable +=
  * other` is computed in the register of `variable`. Thumb-1 computes in its low registers only. */
@@ -29,6 +36,7 @@ typedef uint16_t __attribute__((may_alias)) edgeq_lane_t;
 typedef uint16_t edgeq_lane_t;
 
 #define EDGEQ_NOINLINE
+#define EDGEQ_ROLLED
 #define EDGEQ_FENCE(variable) ((void)(variable))
 #define EDGEQ_FENCE_2(variable, other) ((void)(variable), (void)(other))
 

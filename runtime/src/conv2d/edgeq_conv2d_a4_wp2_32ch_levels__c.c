@@ -1,0 +1,8 @@
+/* Convolution: inputs -8 to 7, weights -2 to 1, in bit-slices. What it costs: edgeq_bit_slices.h. */
+#define EDGEQ_KERNEL edgeq_conv2d_a4_wp2_32ch_levels__c
+#define EDGEQ_BITS 4
+#define EDGEQ_KIND EDGEQ_TWOS_COMPLEMENT
+#define EDGEQ_PLANES 2
+#define EDGEQ_BINARY 0
+#define EDGEQ_FACTOR_BITS 4
+#include "sliced.h"

@@ -1,0 +1,8 @@
+/* Convolution: inputs 0 and 1, weights -2 to 1, in bit-slices. What it costs: edgeq_bit_slices.h. */
+#define EDGEQ_KERNEL edgeq_conv2d_au1_wp2_32ch_levels__c
+#define EDGEQ_BITS 1
+#define EDGEQ_KIND EDGEQ_UNSIGNED
+#define EDGEQ_PLANES 2
+#define EDGEQ_BINARY 0
+#define EDGEQ_FACTOR_BITS 1
+#include "sliced.h"
