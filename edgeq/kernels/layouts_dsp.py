@@ -74,4 +74,26 @@ def dense_4_outputs_paired(node: Node) -> dict[str, Any]:
     }
 
 
-LAYOUTS |= {f.__name__: f for f in (conv_4_channels_paired, dense_4_outputs_paired)}
+def depthwise_3x3_records(node: Node) -> dict[str, Any]:
+    """Everything about a channel in 20 bytes: 9 weights, shift, factor, bias, as edgeq_depthwise_conv2d.h says.
+
+    Of every four channels the order is that of SXTB16.
+    """
+    bias, factor, right = _factor_words(node)
+    taps = rows(node).reshape(-1, 3, 3)
+    if node.params["out_h"] > node.params["out_w"]:
+        taps = taps.transpose(0, 2, 1)
+    w = taps.reshape(-1, 9)
+    order = [0, 1, 3, 4, 2, 6, 5, 7]
+    tail = np.stack([right, w[:, 8], np.zeros_like(right), np.zeros_like(right)], axis=1)
+    words = np.stack([factor, bias], axis=1).astype(np.uint32).astype("<u4").view(np.int8)
+    records = np.concatenate([w[:, order], tail.astype(np.int8), words], axis=1)
+    return {
+        "weights": np.ascontiguousarray(records.reshape(-1, 4, 20)[:, TAP_ORDER]),
+        "bias": _NONE,
+        "multiplier": _NONE,
+        "shift": _NONE.astype(np.int8),
+    }
+
+
+LAYOUTS |= {f.__name__: f for f in (conv_4_channels_paired, dense_4_outputs_paired, depthwise_3x3_records)}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgeq.kernels.registry import Kernel, kernels
 from tests.kernels.cases import Case, constant_channels, make_case
@@ -41,6 +42,13 @@ MORE: dict[str, Case] = {
     "dense longer than the buffer": make_case("dense", (1, 2, 389), (71, 389), shifts=(-14, -11)),
     "dense of whole buffers": make_case("dense", (1, 256), (64, 256), shifts=(-14, -11), clamp=(-20, 100)),
     "dense ties": tied(make_case("dense", (1, 40, 8), (12, 8), output_zero_point=-2)),
+    "depthwise columns": make_case("depthwise_conv2d", (1, 33, 5, 8), (3, 3, 8), pads=(1, 1, 1, 1)),
+    "depthwise lines": make_case("depthwise_conv2d", (1, 3, 49, 4), (3, 3, 4), pads=(1, 1, 1, 1), clamp=(-20, 30)),
+    "depthwise inside": make_case("depthwise_conv2d", (1, 6, 7, 12), (3, 3, 12), output_zero_point=-128),
+    "depthwise far outside": make_case("depthwise_conv2d", (1, 1, 2, 4), (3, 3, 4), pads=(4, 5, 3, 6)),
+    "depthwise constants": constant_channels(make_case("depthwise_conv2d", (1, 4, 4, 8), (3, 3, 8), pads=(1, 1, 1, 1))),
+    "depthwise deepest": make_case("depthwise_conv2d", (1, 4, 4, 8), (3, 3, 8), shifts=(-31, -13)),
+    "depthwise ends": make_case("depthwise_conv2d", (1, 4, 4, 8), (3, 3, 8), extreme=True, pads=(1, 1, 1, 1)),
     "narrow constants": constant_channels(make_case("conv2d", (1, 3, 3, 4), (9, 1, 1, 4))),
 }
 CASES = {**GRID, **MORE}
@@ -74,8 +82,27 @@ def test_grid(kernel: Kernel, compiler: str, folder: Path) -> None:
         _check(kernel, CASES[name], compiler, folder)
 
 
-@settings(max_examples=60)
-@given(case=convolutions())
+@st.composite
+def depthwise(draw: st.DrawFn) -> Case:
+    """Depthwise 3x3 layers of any size, padding and step."""
+    size = draw(st.tuples(st.integers(1, 40), st.integers(1, 8)))
+    size = size if draw(st.booleans()) else size[::-1]
+    pads = [draw(st.integers(0 if n > 1 else 1, 3)) for n in size * 2]
+    channels = 4 * draw(st.integers(1, 3))
+    return make_case(
+        "depthwise_conv2d",
+        (1, *size, channels),
+        (3, 3, channels),
+        draw(st.integers(0, 1000)),
+        pads=tuple(pads),
+        strides=draw(st.sampled_from([(1, 1), (1, 1), (2, 2), (2, 1)])),
+        input_zero_point=draw(st.sampled_from([-128, -1, 0, 127])),
+        extreme=draw(st.sampled_from([0, 1])),
+    )
+
+
+@settings(max_examples=80)
+@given(case=convolutions() | depthwise())
 def test_any_convolution(case: Case, folder: Path) -> None:
     need("unicorn", "zig")
     for kernel in ROWS:

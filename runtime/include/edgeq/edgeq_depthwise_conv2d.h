@@ -56,6 +56,13 @@ void edgeq_depthwise_conv2d_a8_w8_1ch__c(const edgeq_depthwise_conv2d_t *layer, 
 void edgeq_depthwise_conv2d_a8_w8_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
 
+/* For cores with the DSP extension: 3x3, steps and dilations of 1, depth_multiplier == 1, in_c % 4 == 0, every shift at
+ * least one bit to the right, |accumulators| < 2^29. weights: per channel 20 bytes, every 4 channels in the order 0, 2, 1, 3; with w[line][position] as [ky][kx],
+ * or as [kx][ky] where out_h > out_w: w00 w01 w10 w11, w02 w20 w12 w21, shift w22 0 0, then as words 2 m - 2^32 (modulo
+ * 2^32) and the bias. bias, multiplier and shift: not read. */
+void edgeq_depthwise_conv2d_a8_w8_3x3__dsp(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                           void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

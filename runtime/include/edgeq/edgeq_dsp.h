@@ -45,23 +45,45 @@ static inline uint32_t edgeq_odd_bytes(uint32_t word) {
 #endif
 }
 
-/* Assembly that requantizes `sum` with TFLite's double rounding and stores a byte at `address`.
+/* The low halves of two words as one, the first one's in the low half. */
+static inline uint32_t edgeq_low_halves(uint32_t low, uint32_t high) {
+#if defined(__ARM_FEATURE_DSP)
+  uint32_t result;
+  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(low), "r"(high));
+  return result;
+#else
+  return (low & 0xffffU) | high << 16;
+#endif
+}
+
+/* The high halves likewise. */
+static inline uint32_t edgeq_high_halves(uint32_t low, uint32_t high) {
+#if defined(__ARM_FEATURE_DSP)
+  uint32_t result;
+  __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(result) : "r"(high), "r"(low));
+  return result;
+#else
+  return low >> 16 | (high & 0xffff0000U);
+#endif
+}
+
+/* Assembly that requantizes `sum` with TFLite's double rounding, and one that then stores the byte at `address`.
  *
  * factor: the multiplier m as 2 m - 2^32, so that sum + sum * factor / 2^32 is the high product sum * m / 2^31, rounded
  * half up by SMMLAR. Adding its sign (0 or -1) and rounding half up once more, with the carry that ASRS leaves, rounds
  * the shift half away from zero. shift: [1, 31] in the low byte; zero_point: added last, before saturation. */
+#define EDGEQ_DSP_ROUND(sum, factor, shift, zero_point) \
+  "smmlar " sum ", " sum ", " factor ", " sum           \
+  "\n"                                                  \
+  "add " sum ", " sum ", " sum                          \
+  ", asr #31\n"                                         \
+  "asrs " sum ", " sum ", " shift                       \
+  "\n"                                                  \
+  "adc " sum ", " sum ", " zero_point                   \
+  "\n"                                                  \
+  "ssat " sum ", #8, " sum "\n"
 #define EDGEQ_DSP_FINISH(sum, factor, shift, zero_point, address) \
-  "smmlar " sum ", " sum ", " factor ", " sum                     \
-  "\n"                                                            \
-  "add " sum ", " sum ", " sum                                    \
-  ", asr #31\n"                                                   \
-  "asrs " sum ", " sum ", " shift                                 \
-  "\n"                                                            \
-  "adc " sum ", " sum ", " zero_point                             \
-  "\n"                                                            \
-  "ssat " sum ", #8, " sum                                        \
-  "\n"                                                            \
-  "strb " sum ", " address "\n"
+  EDGEQ_DSP_ROUND(sum, factor, shift, zero_point) "strb " sum ", " address "\n"
 
 /* The same with a single rounding: SMMLA floors the high product, the shift rounds half up, which is half away from
  * zero where no sum is a tie. */
