@@ -151,11 +151,36 @@ def from_bytes(spec: Spec, raw: bytes) -> Array:
 def to_original(spec: Spec, array: Array) -> Array:
     """Samples as the original model takes them: its own layout and type, the batch axis of 1 first; [count, 1, ...].
 
-    Integers of the C become reals by (q - zero_point) * real_scale + real_offset when the original is a float model.
+    Integers of the C become reals by (q - zero_point) * scale + real_offset when the original is a float model.
     """
     source = np.dtype(spec.get("source_dtype") or spec["dtype"])
     converted = _to_type(spec, array, source)
     return np.ascontiguousarray(converted.reshape(len(array), *(int(n) for n in spec["source_shape"])))
+
+
+def to_reals(spec: Spec, integers: Array) -> Array:
+    """float64 reals of integers in the model's own layout: (q - zero_point) * scale + real_offset; [count, ...].
+
+    Integers without a scale are their own reals.
+    """
+    q = integers.astype(np.float64)
+    if spec.get("scale") is None:
+        return q
+    scale = _along_channels(spec, q.ndim, spec["scale"])
+    return np.asarray(
+        (q - int(spec["zero_point"])) * scale + _along_channels(spec, q.ndim, spec.get("real_offset", 0.0))
+    )
+
+
+def _along_channels(spec: Spec, rank: int, given: Any) -> Array:
+    """A number, or one per channel of the C so that they broadcast against `rank` axes in the model's own layout."""
+    numbers = np.asarray(given, dtype=np.float64)
+    if numbers.ndim == 0:
+        return numbers
+    source, perm = [int(n) for n in spec["source_shape"]], spec.get("source_perm")
+    shape = [1] * len(source)
+    shape[int(perm[-1]) if perm else -1] = numbers.size
+    return numbers.reshape(shape[max(len(source) - rank + 1, 0) :])
 
 
 def _bounds(dtype: np.dtype[Any]) -> tuple[int, int]:
@@ -183,8 +208,7 @@ def _to_type(spec: Spec, array: Array, target: np.dtype[Any]) -> Array:
         if array.dtype.kind == "f" or spec.get("scale") is None:
             return array.astype(target)
         q = _shifted(array, internal) if array.dtype != internal else array
-        factor, offset = (_along_channels(spec, q, key, other) for key, other in _MEANING)
-        return np.asarray(((q.astype(np.int64) - int(spec["zero_point"])) * factor + offset).astype(target))
+        return to_reals(spec, q).astype(target)
     if array.dtype.kind == "f":
         if spec.get("quantizer"):
             return quantize_input(spec["quantizer"], array)
@@ -197,24 +221,6 @@ def _to_type(spec: Spec, array: Array, target: np.dtype[Any]) -> Array:
         q = np.rint(real / float(spec["scale"])) + int(spec["zero_point"])
         array = np.clip(q, *_bounds(internal)).astype(internal)
     return array if array.dtype == target else _shifted(array, target)
-
-
-_MEANING = (("real_scale", "scale"), ("real_offset", None))
-"""real = (q - zero_point) * real_scale + real_offset; where the first is not given, it is the scale."""
-
-
-def _along_channels(spec: Spec, samples: Array, key: str, other: str | None) -> Array:
-    """A number, or one per channel in the model's own layout, so that it broadcasts against samples in that layout."""
-    given = spec.get(key)
-    if given is None:
-        given = 0.0 if other is None else spec[other]
-    numbers = np.asarray(given, dtype=np.float64)
-    if numbers.ndim == 0:
-        return numbers
-    source, perm = [int(n) for n in spec["source_shape"]], spec.get("source_perm")
-    shape = [1] * len(source)
-    shape[int(perm[-1]) if perm else -1] = numbers.size
-    return numbers.reshape(shape[len(source) - samples.ndim + 1 :])
 
 
 def _shifted(array: Array, target: np.dtype[Any]) -> Array:

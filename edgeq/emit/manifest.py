@@ -8,7 +8,6 @@ from typing import Any
 import edgeq
 from edgeq.contract import ABI_VERSION, REQUANTIZATION
 from edgeq.ir.graph import Graph, Node, Value
-from edgeq.ir.types import Quantization
 from edgeq.kernels.matching import stored_as
 from edgeq.kernels.select import Choice
 from edgeq.ops.accumulate import accumulator_bound
@@ -49,11 +48,11 @@ def _endpoint(value: Value, plan: Plan, source: Mapping[str, Any]) -> dict[str, 
         "dtype": value.type.dtype.value,
         "format": value.type.format,
         "packed": value.type.packed,
-        "scale": None if quantization is None else _scale(quantization),
+        "scale": known.get("real_scale", None if quantization is None else quantization.tensor_scale),
         "zero_point": None if quantization is None else quantization.zero_point[0],
-        "real_scale": known.get("real_scale"),
-        "real_offset": known.get("real_offset"),
+        "real_offset": known.get("real_offset", 0.0),
         "quantizer": known.get("quantizer"),
+        "left_out": known.get("left_out"),
         "offset": plan.offset(value),
         "bytes": value.type.bytes,
         "source_name": known.get("source_name", value.name),
@@ -61,11 +60,6 @@ def _endpoint(value: Value, plan: Plan, source: Mapping[str, Any]) -> dict[str, 
         "source_perm": known.get("perm"),
         "source_dtype": known.get("source_dtype", value.type.dtype.value),
     }
-
-
-def _scale(quantization: Quantization) -> float | list[float]:
-    """One number, or one per channel for sums that leave the network as they are."""
-    return quantization.tensor_scale if quantization.is_per_tensor else list(quantization.scale)
 
 
 def _formats(node: Node, choice: Choice) -> str:

@@ -75,12 +75,14 @@ def model_context(
 
 
 def _endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
-    scale = endpoint["scale"]
+    scale, offset = endpoint["scale"], endpoint["real_offset"]
+    plain = isinstance(scale, float) and isinstance(offset, float)  # lists, one entry per channel, stay in the manifest
     return {
         **endpoint,
         "c_type": C_TYPES[endpoint["dtype"]],
         "shape_text": " x ".join(map(str, endpoint["shape"])),
-        "scale_text": repr(float(scale)) if isinstance(scale, float) else "",
+        "scale_text": repr(scale) if plain else "",
+        "offset_text": repr(offset) if plain and offset else "",
     }
 
 

@@ -293,6 +293,7 @@ class _Fold:
                 f"the last softmax ({state.node.name}) was left out: the outputs are its exact inputs, "
                 "in the same order of classes"
             )
+            self.writer.graph.meta["outputs"].setdefault(value.name, {})["left_out"] = "softmax"
             state = state.state
         result = state if isinstance(state, Value) else self._real_output(value, state)
         inputs = self.writer.graph.inputs

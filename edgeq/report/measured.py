@@ -130,6 +130,8 @@ def _reference(reference: Mapping[str, Any]) -> list[str]:
     if reference.get("top1_agreement") is not None:
         pairs.append(("same class", f"{100 * reference['top1_agreement']:.2f} %"))
     lines += facts(pairs) if pairs else []
+    if reference.get("left_out"):
+        lines.append(f"  its {reference['left_out']}, which the C leaves out, was applied to the C's outputs first")
     layers = reference.get("layers")
     if layers:
         rows = [[layer["name"], _decibels(layer["sqnr_db"])] for layer in layers]

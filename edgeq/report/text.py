@@ -96,7 +96,7 @@ def _endpoints(manifest: Manifest) -> list[str]:
             tensor["format"] if tensor["packed"] else tensor["dtype"],
             shape(tensor["shape"]),
             shape(tensor["source_shape"]),
-            "-" if tensor["scale"] is None else f"{tensor['scale']:.9g}",
+            _scale(tensor["scale"]),
             "-" if tensor["zero_point"] is None else str(tensor["zero_point"]),
             number(tensor["bytes"]),
             number(tensor["offset"]),
@@ -108,9 +108,33 @@ def _endpoints(manifest: Manifest) -> list[str]:
     lines += ["", *paragraph("real value = (integer - zero) * scale; offsets are bytes from the start of the arena.")]
     for kind, side in (("in", "inputs"), ("out", "outputs")):
         for index, tensor in enumerate(manifest[side]):
+            lines += _meaning(f"{kind} {index}", tensor)
+    for note in manifest.get("notes", []):
+        lines += paragraph(note)
+    for kind, side in (("in", "inputs"), ("out", "outputs")):
+        for index, tensor in enumerate(manifest[side]):
             if tensor.get("source_perm"):
                 order = ", ".join(map(str, tensor["source_perm"]))
                 lines += paragraph(f"{kind} {index}: axes of the C are the model's axes ({order}).")
+    return lines
+
+
+def _scale(scale: float | Sequence[float] | None) -> str:
+    return "-" if scale is None else f"{scale:.9g}" if isinstance(scale, float) else "by channel"
+
+
+def _meaning(which: str, tensor: Mapping[str, Any]) -> list[str]:
+    """What the table cannot say of the reals that an input or output stands for."""
+    lines = []
+    offset = tensor.get("real_offset", 0.0)
+    if offset:
+        text = f"{offset:.9g}" if isinstance(offset, float) else "an offset by channel, in the manifest"
+        lines += paragraph(f"{which}: real value = (integer - zero) * scale + {text}.")
+    rule = tensor.get("quantizer")
+    if rule:
+        binary = rule["bits"] == 1 and rule["signed"]
+        integers = "-1 and +1" if binary else f"{rule['low']} to {rule['high']}"
+        lines += paragraph(f"{which}: takes the integers {integers}; the manifest's quantizer makes them of reals.")
     return lines
 
 
