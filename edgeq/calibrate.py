@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeq.errors import CalibrationError
 from edgeq.ir.graph import Graph
+from edgeq.ir.types import Array
 from edgeq.npz import load_samples, to_internal
 from edgeq.quant.observe import observe_ranges
 from edgeq.quant.quantize import quantize_graph
@@ -29,6 +30,13 @@ def calibrated_graph(
             "this is a float network: it needs calibration samples to be quantized",
             hint="give about 100 typical inputs: --calibrate samples.npz (numpy.savez('samples.npz', inputs=array))",
         )
+    inputs = real_samples(graph, source)
+    ranges = observe_ranges(graph, inputs)
+    return quantize_graph(graph, ranges, plan_weights(graph, weights or WeightScheme(), edges or WeightScheme()))
+
+
+def real_samples(graph: Graph, source: Path | str | Mapping[str, Any]) -> dict[str, Array]:
+    """Samples as reals in the layout of the real `graph`, by input name. Raises CalibrationError."""
     facts = graph.meta.get("inputs", {})
     specs = [
         {
@@ -44,6 +52,4 @@ def calibrated_graph(
         for value in graph.inputs
     ]
     samples = load_samples(source, specs)
-    inputs = {spec["name"]: to_internal(spec, samples.inputs[str(spec["name"])]) for spec in specs}
-    ranges = observe_ranges(graph, {str(name): array for name, array in inputs.items()})
-    return quantize_graph(graph, ranges, plan_weights(graph, weights or WeightScheme(), edges or WeightScheme()))
+    return {str(spec["name"]): to_internal(spec, samples.inputs[str(spec["name"])]) for spec in specs}

@@ -14,7 +14,7 @@ from typing import Any
 from edgeq.bench import Bench, bench_folder
 from edgeq.boards import Board, load_board
 from edgeq.build import build_folder, model_bytes
-from edgeq.calibrate import calibrated_graph
+from edgeq.calibrate import calibrated_graph, real_samples
 from edgeq.emit import check_name, default_name, render_files, staged_folder, write_folder
 from edgeq.errors import CapacityError, ModelFileError, UnsupportedError, UsageError
 from edgeq.frontends.detect import load_model
@@ -23,7 +23,9 @@ from edgeq.ir.graph import Graph
 from edgeq.kernels.features import kernel_features
 from edgeq.kernels.select import GOALS, select_kernels
 from edgeq.kernels.storage import choose_storage
+from edgeq.passes.exact_quant import exact_quant
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
+from edgeq.passes.simplify import is_fake_quantized
 from edgeq.plan import plan_memory
 from edgeq.quant.schemes import WeightScheme, parse_scheme
 from edgeq.report.capacity import check_capacity
@@ -153,6 +155,10 @@ def _integer_graph(
                 hint="leave --weights out, or give the float model that it was made from",
             )
         return graph, None
+    if is_fake_quantized(graph):
+        if any(schemes):
+            raise UsageError("a QONNX network says itself how its weights are quantized", hint="leave --weights out")
+        return exact_quant(graph, None if calibrate is None else real_samples(graph, calibrate)), None
     if require_int:
         floats = [f"{n.name} ({n.op})" for n in graph.nodes if any(o.type.dtype.is_float for o in n.outputs)]
         raise UnsupportedError(
