@@ -10,7 +10,7 @@ except ImportError as error:
     raise UsageError("edgeq.nn needs PyTorch", hint="pip install 'edgeq[train]'") from error
 
 from edgeq.nn.export import export
-from edgeq.nn.layers import Conv1d, Conv2d, Linear
+from edgeq.nn.layers import Conv1d, Conv2d, Linear, clip_weights_
 from edgeq.nn.quantizers import Activation
 
-__all__ = ["Activation", "Conv1d", "Conv2d", "Linear", "export"]
+__all__ = ["Activation", "Conv1d", "Conv2d", "Linear", "clip_weights_", "export"]

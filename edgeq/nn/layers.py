@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from edgeq.nn.quantizers import weight_quantizer
+from edgeq.nn.quantizers import BinaryWeights, weight_quantizer
 
 
 class Linear(nn.Linear):
@@ -63,6 +64,18 @@ class Conv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """[N, in_channels, H, W] -> [N, out_channels, H', W'], float. Padding adds zeros, for binary inputs too."""
         return _convolve(self, input)
+
+
+def clip_weights_(model: nn.Module) -> None:
+    """Brings the real weights behind all binary ones back into [-1, 1]; call it after every optimizer step.
+
+    Outside, the straight-through estimator passes no gradient, so that a weight that a step carried out would never
+    change its sign again: Courbariaux et al., BinaryConnect, 2015, section 2.4.
+    """
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, (Linear, Conv1d, Conv2d)) and isinstance(module.quantizer, BinaryWeights):
+                module.weight.clamp_(-1, 1)
 
 
 def _convolve(layer: Conv1d | Conv2d, input: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from tests.tools import need
 need("torch")
 import torch
 
-from edgeq.nn import Activation, Conv2d, Linear
+from edgeq.nn import Activation, Conv2d, Linear, clip_weights_
 from edgeq.nn.gradients import SIGNIFICANT_BITS, learned_step, proper_scale, sign, ternary
 from edgeq.nn.quantizers import Quantizer, weight_quantizer
 
@@ -235,6 +235,16 @@ def test_eval_before_training_says_what_to_do() -> None:
 def test_wrong_names_are_named(call: object, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         call()  # type: ignore[operator]
+
+
+def test_clipping_reaches_binary_weights_alone() -> None:
+    model = torch.nn.Sequential(Linear(2, 2, weights="binary"), Linear(2, 2, weights="ternary"))
+    with torch.no_grad():
+        for layer in model:
+            layer.weight.copy_(torch.tensor([[-3.0, -0.5], [0.5, 3.0]]))
+    clip_weights_(model)
+    assert model[0].weight.tolist() == [[-1, -0.5], [0.5, 1]]
+    assert model[1].weight.tolist() == [[-3, -0.5], [0.5, 3]]
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
