@@ -47,6 +47,11 @@ def _factor_words(node: Node, multipliers: Array | None = None) -> tuple[Array, 
     return bias, np.where(none, -(1 << 31), 2 * multiplier - (1 << 32)), np.where(none, 31, right)
 
 
+def _words(values: Array) -> Array:
+    """The bytes of 32-bit words, along the last axis."""
+    return np.ascontiguousarray(values.astype("<i4")).view(np.int8)
+
+
 def conv_4_channels_paired(node: Node) -> dict[str, Any]:
     """As `_paired`; `multiplier` is [channel][2]: factor, bias * 256 + shift. `bias` and `shift` are in there."""
     bias, factor, right = _factor_words(node)
@@ -86,7 +91,7 @@ def depthwise_3x3_records(node: Node) -> dict[str, Any]:
     w = taps.reshape(-1, 9)
     order = [0, 1, 3, 4, 2, 6, 5, 7]
     tail = np.stack([right, w[:, 8], np.zeros_like(right), np.zeros_like(right)], axis=1)
-    words = np.stack([factor, bias], axis=1).astype(np.uint32).astype("<u4").view(np.int8)
+    words = _words(np.stack([factor, bias], axis=1))
     records = np.concatenate([w[:, order], tail.astype(np.int8), words], axis=1)
     return {
         "weights": np.ascontiguousarray(records.reshape(-1, 4, 20)[:, TAP_ORDER]),
@@ -96,4 +101,20 @@ def depthwise_3x3_records(node: Node) -> dict[str, Any]:
     }
 
 
-LAYOUTS |= {f.__name__: f for f in (conv_4_channels_paired, dense_4_outputs_paired, depthwise_3x3_records)}
+def depthwise_4_channels_stream(node: Node) -> dict[str, Any]:
+    """A line of input zero points, one byte per channel; then per 4 channels biases, [tap][4], and factors with shifts.
+
+    Words but for the weights; taps are filled up to a multiple of 3. There are 4, 8, ... channels.
+    """
+    bias, factor, right = _factor_words(node)
+    taps = blocks(rows(node), 4, 3).transpose(0, 2, 3, 1)
+    count = len(taps)
+    records = [_words(bias).reshape(count, -1), taps.reshape(count, -1)]
+    records.append(_words(np.stack([factor, right], axis=1)).reshape(count, -1))
+    line = np.full(node.params["in_c"], node.params["input_zero_point"], dtype=np.int8)
+    weights = np.concatenate([line, np.concatenate(records, axis=1).ravel()])
+    return {"weights": weights, "bias": _NONE, "multiplier": _NONE, "shift": _NONE.astype(np.int8)}
+
+
+_ROWS = (conv_4_channels_paired, dense_4_outputs_paired, depthwise_3x3_records, depthwise_4_channels_stream)
+LAYOUTS |= {f.__name__: f for f in _ROWS}

@@ -110,8 +110,8 @@ class Machine:
         core.ctl_set_cpu_model(models.get(self.board.cpu.replace("plus", ""), arm_const.UC_CPU_ARM_CORTEX_M7))
         return core
 
-    def run(self, kernel: Kernel, case: Case) -> Result:
-        """Runs the kernel once on the case's input."""
+    def run(self, kernel: Kernel, case: Case, in_place: bool = False) -> Result:
+        """Runs the kernel once on the case's input. in_place: the output overwrites it from the first byte on."""
         symbols, code = self._build(kernel)
         core = self._core()
         core.mem_map(_CODE, 0x20000)
@@ -142,7 +142,7 @@ class Machine:
         core.mem_map(first_page, _PAGE_END - first_page)
         core.mem_write(given, x)
         expected = case.node.output.type
-        output = place(b"\x5a" * expected.bytes, _CANARY)
+        output = given if in_place else place(b"\x5a" * expected.bytes, _CANARY)
         scratch_bytes = kernel.scratch_bytes(case.facts)
         scratch = place(b"\x5a" * scratch_bytes, _CANARY) if scratch_bytes else 0
         for register, argument in zip(_ARGUMENTS[self.board.arch], (layer, given, output, scratch), strict=True):
@@ -157,7 +157,7 @@ class Machine:
         core.hook_add(UC_HOOK_BLOCK, counter.block)
         core.emu_start(symbols[kernel.name] | int(self._is_arm), _STOP)
         raw = bytes(core.mem_read(output, expected.bytes))
-        for start, size in ((output, expected.bytes), (scratch, scratch_bytes)):
+        for start, size in ((output, 0 if in_place else expected.bytes), (scratch, scratch_bytes)):
             for beside in (start - len(_CANARY), start + size) if size else ():
                 assert bytes(core.mem_read(beside, len(_CANARY))) == _CANARY, "written beside output or scratch"
         stack = bytes(core.mem_read(_STACK_TOP - 0x10000, 0x10000))

@@ -56,12 +56,35 @@ void edgeq_depthwise_conv2d_a8_w8_1ch__c(const edgeq_depthwise_conv2d_t *layer, 
 void edgeq_depthwise_conv2d_a8_w8_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
 
+/* For cores with the DSP extension: up to 30 taps, depth_multiplier == 1, in_c % 4 == 0, every shift at least one bit to
+ * the right, |accumulators| < 2^29; 4 channels at a time. weights: the line, then per 4 channels the biases as words,
+ * [tap][4], and for each channel the words 2 m - 2^32 (modulo 2^32) and shift. bias, multiplier, shift: not read. */
+void edgeq_depthwise_conv2d_a8_w8_4ch__dsp(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                           void *scratch);
+
 /* For cores with the DSP extension: 3x3, steps and dilations of 1, depth_multiplier == 1, in_c % 4 == 0, every shift at
- * least one bit to the right, |accumulators| < 2^29. weights: per channel 20 bytes, every 4 channels in the order 0, 2, 1, 3; with w[line][position] as [ky][kx],
- * or as [kx][ky] where out_h > out_w: w00 w01 w10 w11, w02 w20 w12 w21, shift w22 0 0, then as words 2 m - 2^32 (modulo
- * 2^32) and the bias. bias, multiplier and shift: not read. */
+ * least one bit to the right, |accumulators| < 2^29. weights: per channel 20 bytes, every 4 channels in the order 0, 2,
+ * 1, 3; with w[line][position] as [ky][kx], or as [kx][ky] where out_h > out_w: w00 w01 w10 w11, w02 w20 w12 w21, shift
+ * w22 0 0, then as words 2 m - 2^32 (modulo 2^32) and the bias. bias, multiplier and shift: not read. */
 void edgeq_depthwise_conv2d_a8_w8_3x3__dsp(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);
+
+/* Arm cores with MVE, depth_multiplier == 1, up to 30 taps, weights >= -127; 8 channels at a time. weights: a line of
+ * input zero points, channels filled up to a multiple of 8; then [c / 8][tap][8], taps filled up to an even number.
+ * shift: to the left, [-31, -1]. bias, multiplier, shift: of 8 channels, first 0 2 4 6, then 1 3 5 7. */
+void edgeq_depthwise_conv2d_a8_w8_8ch__mve(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                           void *scratch);
+
+/* Weights below 8 bits, rows as docs/spec.md has them (one per output channel), any shape. scratch: one byte per tap of
+ * a row and 7. Input and output must not overlap. */
+void edgeq_depthwise_conv2d_a8_w1__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                     void *scratch);
+void edgeq_depthwise_conv2d_a8_w2__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                     void *scratch);
+void edgeq_depthwise_conv2d_a8_w4__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                     void *scratch);
+void edgeq_depthwise_conv2d_a8_wt5__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                      void *scratch);
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,7 @@
  * requantization of a sum as text of assembly.
  *
  * Inner loops and requantization are assembly because both compilers spill, or undo the blocking; what surrounds them
- * is C. The portable kernels ("__c" rows) compute the same. On other targets the functions are plain C.
+ * is C. The portable kernels ("__c" rows) compute the same. Empty on other cores.
  */
 #ifndef EDGEQ_DSP_H
 #define EDGEQ_DSP_H
@@ -13,7 +13,8 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
+#if defined(__ARM_FEATURE_DSP)
+
 /* A word at any address: these cores load it in one instruction. */
 typedef struct __attribute__((packed, may_alias)) {
   uint32_t value;
@@ -21,50 +22,19 @@ typedef struct __attribute__((packed, may_alias)) {
 
 /* A function that is assembly alone: arguments in r0 to r3 and on the stack, r4 to r11 preserved, as the ABI says. */
 #define EDGEQ_NAKED __attribute__((naked, noinline))
-#endif
 
 /* Bytes 0 and 2 of a word, sign-extended, in the low and the high half. */
 static inline uint32_t edgeq_even_bytes(uint32_t word) {
-#if defined(__ARM_FEATURE_DSP)
   uint32_t result;
   __asm__("sxtb16 %0, %1" : "=r"(result) : "r"(word));
   return result;
-#else
-  return (uint32_t)(uint16_t)(int8_t)word | (uint32_t)(uint16_t)(int8_t)(word >> 16) << 16;
-#endif
 }
 
 /* Bytes 1 and 3 likewise. */
 static inline uint32_t edgeq_odd_bytes(uint32_t word) {
-#if defined(__ARM_FEATURE_DSP)
   uint32_t result;
   __asm__("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(word));
   return result;
-#else
-  return edgeq_even_bytes(word >> 8);
-#endif
-}
-
-/* The low halves of two words as one, the first one's in the low half. */
-static inline uint32_t edgeq_low_halves(uint32_t low, uint32_t high) {
-#if defined(__ARM_FEATURE_DSP)
-  uint32_t result;
-  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(low), "r"(high));
-  return result;
-#else
-  return (low & 0xffffU) | high << 16;
-#endif
-}
-
-/* The high halves likewise. */
-static inline uint32_t edgeq_high_halves(uint32_t low, uint32_t high) {
-#if defined(__ARM_FEATURE_DSP)
-  uint32_t result;
-  __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(result) : "r"(high), "r"(low));
-  return result;
-#else
-  return low >> 16 | (high & 0xffff0000U);
-#endif
 }
 
 /* Assembly that requantizes `sum` with TFLite's double rounding, and one that then stores the byte at `address`.
@@ -108,6 +78,8 @@ static inline void edgeq_clamp_bytes(int8_t *bytes, int32_t count, int32_t low, 
     *bytes = (int8_t)(value < low ? low : value > high ? high : value);
   }
 }
+
+#endif
 
 #ifdef __cplusplus
 }

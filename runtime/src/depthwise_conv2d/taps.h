@@ -21,6 +21,8 @@ static inline void edgeq_for_each_pixel(const edgeq_depthwise_conv2d_t *layer, c
   const int8_t *const padding = layer->weights;
   const int8_t *const weights = padding + ((layer->in_c + 3) & ~3);
   const int32_t in_c = layer->in_c;
+  const int32_t step = layer->dilation_w * in_c; /* from tap to tap of a row */
+  const int32_t last_left = layer->in_w - 1 - (layer->kernel_w - 1) * layer->dilation_w;
   const int8_t **end = from;
   for (int32_t taps = layer->kernel_h * layer->kernel_w; taps > 0; taps -= EDGEQ_TAPS_STEP) {
     end += EDGEQ_TAPS_STEP;
@@ -35,6 +37,13 @@ static inline void edgeq_for_each_pixel(const edgeq_depthwise_conv2d_t *layer, c
       for (int32_t ky = layer->kernel_h; ky != 0; ky--, y += layer->dilation_h) {
         const int row_inside = y >= 0 && y < layer->in_h;
         int32_t x = left;
+        if (row_inside && left >= 0 && left <= last_left) {
+          const int8_t *value = input + (y * layer->in_w + left) * in_c;
+          for (int32_t kx = layer->kernel_w; kx != 0; kx--, value += step) {
+            *tap++ = value;
+          }
+          continue;
+        }
         for (int32_t kx = layer->kernel_w; kx != 0; kx--, x += layer->dilation_w) {
           *tap++ = row_inside && x >= 0 && x < layer->in_w ? input + (y * layer->in_w + x) * in_c : padding;
         }
