@@ -146,6 +146,7 @@ def commands() -> None:
     help="What to prefer when kernels are chosen and compiled.",
 )
 @click.option("--require-int", is_flag=True, help="Refuse models that are not quantized already.")
+@click.option("--keep-dead", is_flag=True, help="Compute channels too that never change or that nothing reads.")
 @click.option("--verify", is_flag=True, help="Verify the result on host and emulator.")
 @_dimension
 @_compiler

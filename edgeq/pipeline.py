@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from edgeq.ir.graph import Graph
 from edgeq.kernels.features import kernel_features
 from edgeq.kernels.select import GOALS, select_kernels
 from edgeq.kernels.storage import choose_storage
+from edgeq.narrow import narrow
 from edgeq.passes.exact_quant import exact_quant
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.passes.simplify import is_fake_quantized
@@ -77,6 +78,7 @@ def compile_model(
     weights_edges: str | None = None,
     optimize: str = "balanced",
     require_int: bool = False,
+    keep_dead: bool = False,
     dimensions: Mapping[str, int] | None = None,
     compiler: str = "auto",
 ) -> Result:
@@ -84,7 +86,8 @@ def compile_model(
 
     calibrate: samples for float models, an npz file or arrays by input name. weights, weights_edges: how the weights of
     a float model are stored, and those of its first and last layers (docs/quantization.md); None: int8. require_int:
-    refuse models with float operators instead of quantizing them. dimensions: values for dynamic dimensions by name.
+    refuse models with float operators instead of quantizing them. keep_dead: compute channels too that never change or
+    that nothing reads. dimensions: values for dynamic dimensions by name.
     Raises EdgeqError; then `out` is as it was.
     """
     path = Path(model)
@@ -98,6 +101,7 @@ def compile_model(
     integer, real = _integer_graph(graph, calibrate, require_int, schemes)
     to_integer(integer)
     features = kernel_features(target)
+    removed = None if keep_dead else asdict(narrow(integer, features, optimize))
     choose_storage(integer, features)
     choices = select_kernels(integer.nodes, features, optimize)
     plan = plan_memory(integer, choices)
@@ -105,6 +109,7 @@ def compile_model(
         "name": c_name,
         "board": target.name,
         "optimize": optimize,
+        "removed": removed,
         "source": {
             "file": path.name,
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

@@ -282,8 +282,10 @@ def _layer_sqnr(
         if value.type.quantization is not None:
             quantized[value.name] = value.quantization.dequantize(array)
 
+    kept = graph.meta.get("kept_channels", {})
+
     def keep_real(value: Value, array: Array) -> None:
-        real[value.name] = array
+        real[value.name] = array[..., kept[value.name]] if value.name in kept else array
 
     run_integer(graph, ints, keep_integer)
     run_real(load_graph(file), reals, keep_real)
