@@ -99,7 +99,7 @@ def _in_format(spec: Spec, integers: Array) -> Array:
     """Any integers as integers that the input's format has."""
     if spec.get("quantizer"):
         values = legal_integers(spec["quantizer"])
-        return np.asarray(values[integers.view(np.uint8) % len(values)])
+        return np.asarray(values[integers.view(np.uint8).astype(np.int64) % len(values)])
     if not spec.get("format"):
         return integers
     values = np.array([v for v in number_format(spec["format"]).values if v is not None], dtype=integers.dtype)

@@ -72,6 +72,10 @@ class Borders:
                 hint="do this step in the application, before the network",
             )
         factor, offset = found
+        if any(s.channels not in (1, *value.shape[-1:]) for s in state.functions):
+            raise UnsupportedError(
+                "prepares the input by other than its channels", where=where, hint="use one constant"
+            )
         if (factor == 0).any():
             raise UnsupportedError("multiplies the input by zero", where=where, hint="remove that channel")
         key = (repr(steps), repr(rule))
@@ -157,5 +161,5 @@ def _written(step: Step) -> list[Any]:
 
 def _channels_first(samples: Array, steps: tuple[Step, ...]) -> Array:
     """Samples with the channels on the first axis and all else on the second, as steps per channel want them."""
-    channels = samples.shape[-1] if any(s.per_channel for s in steps) else 1
+    channels = samples.shape[-1] if any(s.channels > 1 for s in steps) else 1
     return samples.astype(np.float32).reshape(-1, channels).T

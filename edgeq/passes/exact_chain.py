@@ -7,6 +7,7 @@ a sum meets the edge between two levels, the rounding decides.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from edgeq.ops.lookup import TableOperator
 from edgeq.ops.quant import quant_levels
 from edgeq.ops.registry import operator
 from edgeq.ops.trunc import trunc_levels
-from edgeq.passes.affine import channel_vector, real_data
+from edgeq.passes.affine import real_data
 
 PAIRS = ("add", "sub", "mul", "div")
 QUANTIZERS = ("quant", "trunc")
@@ -38,7 +39,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Sums:
-    """An accumulation of integers, not yet computed: real = sum * scales[channel], low <= sum <= high per channel.
+    """An accumulation of integers, not yet computed: low <= sum <= high and real = (sum + offset) * scale by channel.
 
     op, attrs, weights (int64, laid out as the operator's): of the node that will compute it from `x`. shape: of the
     result, which may be another view of what the node gives.
@@ -53,6 +54,11 @@ class Sums:
     low: Array
     high: Array
     shape: tuple[int, ...]
+    offset: int = 0
+
+    def reals(self, sums: Array) -> Array:
+        """float32 reals of integer sums, [channels, any], rounded once."""
+        return np.asarray(((sums + self.offset) * self.scales[:, np.newaxis]).astype(np.float32))
 
     @property
     def channels(self) -> int:
@@ -75,19 +81,21 @@ class Step:
     swapped: bool = False
 
     @property
-    def per_channel(self) -> bool:
-        return any(len(c) > 1 for c in self.constants)
+    def channels(self) -> int:
+        """For how many channels it has constants; 1 when all are treated alike."""
+        return max((len(c) for c in self.constants), default=1)
 
     def apply(self, x: Array) -> Array:
         """float32 [channels, any] -> the same."""
         op = self.node.op
+        constants = [c if len(c) in (1, len(x)) else np.tile(c, (len(x) // len(c), 1)) for c in self.constants]
         with np.errstate(all="ignore"):
             if op in PAIRS:
-                (c,) = self.constants
+                (c,) = constants
                 a, b = (c, x) if self.swapped else (x, c)
                 y = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}[op](a, b)
             elif op == "batch_norm":
-                y = x * self.constants[0] + self.constants[1]
+                y = x * constants[0] + constants[1]
             elif op in QUANTIZERS:
                 (y,) = operator(op).compute(self.node, [x])
             else:
@@ -140,6 +148,11 @@ class Pending:
     def moves(self) -> tuple[Node, ...]:
         return tuple(s for s in self.steps if isinstance(s, Node))
 
+    @property
+    def channels(self) -> int:
+        """For how many channels of the source the steps have constants; 1 when all are treated alike."""
+        return max((s.channels for s in self.functions), default=1)
+
     def then(self, step: Step | Node, shape: tuple[int, ...]) -> Pending:
         return replace(self, steps=(*self.steps, step), shape=shape)
 
@@ -149,36 +162,41 @@ def make_step(node: Node, state: Pending) -> Step:
     if node.op in QUANTIZERS or isinstance(operator(node.op), TableOperator):
         return Step(node)
     operands = node.inputs[1:] if node.op == "batch_norm" else node.inputs
-    constants = [v for v in operands if v is not None and v.is_constant]
-    channels = node.output.shape[-1] if node.output.shape else 1
-    vectors = [channel_vector(_reals(c), channels) for c in constants]
-    if state.shape != node.output.shape or any(v is None for v in vectors):
+    constants = [real_data(v) for v in operands if v is not None and v.is_constant]
+    vectors = [_per_channel(c, state) for c in constants] if state.shape == node.output.shape else [None]
+    if any(v is None for v in vectors):
         raise UnsupportedError(
             f"{node.op} with a constant that differs from place to place",
             where=node.name,
             hint="use one constant per tensor or per channel between quantizations",
         )
-    shorter = [v[:1] if (v == v[0]).all() else v for v in vectors if v is not None]
-    if any(len(v) > 1 for v in shorter) and not _keeps_channels(state):
-        raise UnsupportedError(
-            f"{node.op} per channel behind a change of the channel axis", where=node.name, hint="quantize before it"
-        )
     swapped = node.op in PAIRS and node.input(0).is_constant
-    return Step(node, tuple(v.astype(np.float32)[:, np.newaxis] for v in shorter), swapped)
+    return Step(node, tuple(v.astype(np.float32)[:, np.newaxis] for v in vectors if v is not None), swapped)
 
 
-def _reals(value: Value) -> Value:
-    """A constant's reals; its quantization is looked through."""
-    return value if value.type.quantization is None else replace(value, data=real_data(value))
+def _per_channel(constant: Array, state: Pending) -> Array | None:
+    """The constant by channel of the state's source, [1 or channels]; None where it has no such form.
 
-
-def _keeps_channels(state: Pending) -> bool:
-    """The last axis is still that of the source."""
-    channels = state.source.shape[-1:] if isinstance(state.source, Sums) else state.source.value.shape[-1:]
-    return all(
-        n.op in ("max_pool2d", "resize_nearest") or (n.op == "reshape" and n.output.shape[-1:] == channels)
-        for n in state.moves
-    )
+    Sums have channels of their own, inputs those of their last axis. For a grid, after which any thresholds may come,
+    as many last axes as it takes count as channels.
+    """
+    if constant.size == 1:
+        return constant.reshape(1)
+    source = state.source.shape if isinstance(state.source, Sums) else state.source.value.shape
+    only = state.source.channels if isinstance(state.source, Sums) else 0
+    if isinstance(state.source, Input):
+        only = source[-1]
+    moves = {n.op for n in state.moves}
+    if moves - {"reshape"} and moves - {"max_pool2d", "resize_nearest"}:
+        return None
+    flat = np.broadcast_to(constant, state.shape).reshape(-1)
+    for first in range(len(source) - 1, -1, -1):
+        period = prod(source[first:])
+        if only not in (0, period) or period == 1 or flat.size % period:
+            continue
+        if (flat.reshape(-1, period) == flat[:period]).all():
+            return flat[:period]
+    return None
 
 
 def levels(node: Node, x: Array) -> Array:

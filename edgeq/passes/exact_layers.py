@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import frexp, prod
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from edgeq.passes.exact_requantize import proved, requantized
 INT8 = (-128, 127)
 SHIFT = 128
 """Unsigned integers of eight bits are stored less this."""
+FLOAT_DOUBT = 2.0**-21
+"""Of the largest sum: how far float32 sums may be beside the real ones."""
 REQUANTIZED_FROM = 16
 """Levels of an output from which the requantizing epilogue is tried before thresholds."""
 FORMATS = (("au1", 0, 1), ("au2", 0, 3), ("a2", -2, 1), ("au4", 0, 15), ("a4", -8, 7))
@@ -116,13 +118,13 @@ class Writer:
 
     def levels(self, sums: Sums, steps: tuple[Step, ...], last: Node, wanted: Levels) -> Grid:
         """The accumulation with the quantization `last` of `steps` on its reals as epilogue."""
-        scales = sums.scales[:, np.newaxis]
 
         def function(n: Array) -> Array:
-            return levels(last, evaluate(steps, (n * scales).astype(np.float32))) + wanted.offset
+            return levels(last, evaluate(steps, sums.reals(n))) + wanted.offset
 
         targets = np.arange(wanted.low + wanted.step, wanted.high + 1, wanted.step)
         found = find_thresholds(function, targets, sums.low, sums.high, last.name)
+        self._note_doubt(sums, steps, last, found, targets - wanted.offset)
         weights, mirrored = _negated(sums, found.falling)
         if mirrored.any():
             found = replace(found, rows=np.where(mirrored[:, np.newaxis], 1 - found.rows[:, ::-1], found.rows))
@@ -139,6 +141,25 @@ class Writer:
         if mirrored.any():
             value = self._unmirror(value, mirrored, wanted)
         return Grid(self.reshape(value, sums.shape), wanted.low, wanted.high)
+
+    def _note_doubt(self, sums: Sums, steps: tuple[Step, ...], last: Node, found: Thresholds, targets: Array) -> None:
+        """Notes steps that lie within the rounding of float sums, which depends on the order of additions."""
+        if all(frexp(s)[0] == 0.5 for s in sums.scales):  # powers of two: float sums are exact
+            return
+        inside = (found.rows > found.low[:, np.newaxis]) & (found.rows <= found.high[:, np.newaxis])
+        sign = np.where(found.falling, -1, 1)[:, np.newaxis]
+        reach = np.maximum(np.abs(sums.low), np.abs(sums.high)) * sums.scales
+        margin = (reach * FLOAT_DOUBT)[:, np.newaxis] * sign
+        doubtful = np.zeros_like(inside)
+        for place, side, reached in ((found.rows, -1, True), (found.rows - 1, 1, False)):
+            reals = (sums.reals(place * sign) + side * margin).astype(np.float32)
+            doubtful |= (levels(last, evaluate(steps, reals)) >= targets) != reached
+        count = int((doubtful & inside).sum())
+        if count:
+            self.graph.meta.setdefault("notes", []).append(
+                f"{last.name}: {count} of its {int(inside.sum())} steps lie within the rounding of float32 sums; there "
+                "the original's level depends on the order of its additions, and here the exact sum decides"
+            )
 
     def _requantized(self, sums: Sums, found: Thresholds, wanted: Levels, kind: TensorType) -> Value | None:
         if wanted.count < REQUANTIZED_FROM or wanted.step != 1:
@@ -201,6 +222,7 @@ class Writer:
             raise UnsupportedError("negates a weight of -128", where=sums.name, hint="train with narrow weights")
         scales = sums.scales * np.abs(factor)
         kind = TensorType(sums.shape, DType.INT32, _scales(scales, len(sums.shape) - 1))
+        bias = bias + np.sign(factor) * sums.offset
         value = self._accumulate(replace(sums, weights=weights), scales, bias, None, {}, kind)
         return self.reshape(value, sums.shape)
 

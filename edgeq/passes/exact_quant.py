@@ -179,7 +179,7 @@ class _Fold:
             where=node.name,
             hint="put a Quant behind that function",
         )
-        if any(s.per_channel for s in state.functions) or not scale > 0:
+        if state.channels > 1 or not scale > 0:
             raise wrong
         points = _real(grid, _integers(grid))
         integers = evaluate(state.functions, points).astype(np.float64)[0] / scale
@@ -203,12 +203,12 @@ class _Fold:
             grid = self.borders.quantized_input(replace(state, steps=state.functions), node, wanted)
         elif isinstance(source, Sums):
             grid = self.writer.levels(source, state.functions, node, wanted)
-        elif any(s.per_channel for s in state.functions):
-            sums = each_channel(self.writer, node.name, source)
+        elif state.channels > 1:
+            sums = each_channel(self.writer, node.name, source, state.channels)
             grid = self.writer.levels(sums, state.functions, node, wanted)
         else:
             grid = self._table(source, state, node, wanted)
-        if isinstance(source, Input) and not state.moves and not any(s.per_channel for s in state.functions):
+        if isinstance(source, Input) and not state.moves and state.channels == 1:
             grid.value.type = replace(grid.value.type, shape=self._only_view(node.output))
         grid = self._moved(grid, state)
         self._name(grid.value, node.output.name)
@@ -335,8 +335,7 @@ def _extremes(state: Pending, node: Node) -> Array:
     """The reals of the source between which all others lie."""
     source = state.source
     if isinstance(source, Sums):
-        ends = np.stack([source.low, source.high], axis=1) * source.scales[:, np.newaxis]
-        return np.asarray(ends, dtype=np.float32)
+        return source.reals(np.stack([source.low, source.high], axis=1))
     if isinstance(source, Grid):
         return _real(source, _integers(source))
     raise UnsupportedError("truncates an input", where=node.name, hint="put a Quant before it")

@@ -51,7 +51,10 @@ def _fit(op: str, row: Array, steps: Array, low: int, high: int) -> tuple[int, f
     used, at = row[inside].astype(np.float64), steps[inside] - 0.5
     # Every step says (row - 1 + bias) * factor < step - 1/2 <= (row + bias) * factor, nearly: a line through them.
     if len(used) > 1:
-        factor, offset = np.polyfit(used - 0.5, at, 1)
+        places = used - 0.5
+        spread = places - places.mean()
+        factor = float((spread * at).sum() / (spread**2).sum())
+        offset = float(at.mean() - factor * places.mean())
     else:
         factor, offset = 1.0 / max(high - low, 1), 0.0
         offset = at[0] - used[0] * factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -89,12 +90,12 @@ def make_sums(
     return Sums(name, op, x, weights, attrs, np.array(scales, dtype=np.float64), low, high, shape)
 
 
-def each_channel(writer: Writer, name: str, x: Grid) -> Sums:
-    """The grid as sums of one tap, so that every channel can have thresholds of its own."""
+def each_channel(writer: Writer, name: str, x: Grid, channels: int) -> Sums:
+    """The grid as sums of one tap, so that each of `channels` elements in a row can have thresholds of its own."""
     shape = x.value.shape
-    image = writer.reshape(x.value, (1, prod(shape[:-1]), 1, shape[-1]))
-    ones = np.ones((1, 1, shape[-1]), dtype=np.int64)
-    scales = np.full(shape[-1], x.value.scale)
+    image = writer.reshape(x.value, (1, prod(shape) // channels, 1, channels))
+    ones = np.ones((1, 1, channels), dtype=np.int64)
+    scales = np.full(channels, x.value.scale)
     return make_sums(name, "depthwise_conv2d", Grid(image, x.low, x.high), ones, {}, scales, shape)
 
 
@@ -114,7 +115,7 @@ def average(writer: Writer, node: Node, x: Grid) -> Pending:
     else:
         axes = sorted({a % len(shape) for a in node.attrs["axes"]})
         first, last = axes[0], axes[-1] + 1
-        if axes != list(range(first, last)) or last >= len(shape) or prod(shape[:first]) != 1:
+        if axes != list(range(first, last)) or (last < len(shape) and prod(shape[:first]) != 1):
             raise UnsupportedError(
                 f"a mean over axes {axes} of {list(shape)}",
                 where=node.name,
@@ -122,14 +123,33 @@ def average(writer: Writer, node: Node, x: Grid) -> Pending:
             )
         kernel = (prod(shape[first:last]), 1)
         attrs = {}
+        if last == len(shape):
+            return _divided(_row_sums(writer, node, x, kernel[0]), node, kernel[0])
         image = writer.reshape(x.value, (1, kernel[0], prod(shape[last:-1]), shape[-1]))
     ones = np.ones((*kernel, shape[-1]), dtype=np.int64)
     scales = np.full(shape[-1], x.value.scale)
-    sums = make_sums(node.name, "depthwise_conv2d", Grid(image, x.low, x.high), ones, attrs, scales, node.output.shape)
-    count = np.float32(kernel[0] * kernel[1]).reshape(1, 1)
+    grid = Grid(image, x.low, x.high)
+    sums = make_sums(node.name, "depthwise_conv2d", grid, ones, attrs, scales, node.output.shape)
+    return _divided(sums, node, kernel[0] * kernel[1])
+
+
+def _row_sums(writer: Writer, node: Node, x: Grid, count: int) -> Sums:
+    """The last `count` elements of each row, summed by a dense layer of ones."""
+    shape = x.value.shape
+    rows = prod(shape) // count
+    flat = Grid(writer.reshape(x.value, (1, rows, count)), x.low, x.high)
+    ones = np.ones((1, count), dtype=np.int64)
+    output = node.output.shape if node.output.shape[-1:] == (1,) else (*node.output.shape, 1)
+    return make_sums(node.name, "dense", flat, ones, {}, np.full(1, x.value.scale), output)
+
+
+def _divided(sums: Sums, node: Node, count: int) -> Pending:
     pseudo = Node("div", node.name, [node.output, None], node.outputs, dict(UNCLAMPED))
-    step = Step(pseudo, (count,))
-    return Pending(sums, node.output.shape).then(step, node.output.shape)
+    state = Pending(sums, sums.shape).then(Step(pseudo, (np.full((1, 1), count, dtype=np.float32),)), sums.shape)
+    if sums.shape == node.output.shape:
+        return state
+    view = Node("reshape", node.name, [node.output], node.outputs, {"shape": node.output.shape})
+    return state.then(view, node.output.shape)
 
 
 def pair(writer: Writer, node: Node, a: Grid, b: Grid) -> Pending:
@@ -152,8 +172,12 @@ def pair(writer: Writer, node: Node, a: Grid, b: Grid) -> Pending:
     if a.value.shape != b.value.shape:
         raise UnsupportedError(f"{node.op} of wide integers that broadcasts", where=node.name, hint="use fewer bits")
     shape = a.value.shape
-    rows, channels = prod(shape[:-1]), shape[-1]
-    b = _relabelled(writer, b, a, node.name)
+    channels = next((d for d in reversed(shape) if d != 1), 1)
+    rows = prod(shape) // channels
+    offset = sign * ratio.denominator * (a.value.zero_point - b.value.zero_point)
+    if b.value.type.quantization != a.value.type.quantization:  # the same integers under the zero point of a
+        levels = Levels(b.low, b.high, 1, a.value.scale, a.value.zero_point, 0)
+        b = writer.table(b, levels, np.arange(b.low, b.high + 1), f"{node.name}.aligned")
     images = [writer.reshape(g.value, (1, rows, 1, channels)) for g in (a, b)]
     bounds = (min(a.low, b.low), max(a.high, b.high))
     kind = joined_type([a, b])
@@ -169,7 +193,7 @@ def pair(writer: Writer, node: Node, a: Grid, b: Grid) -> Pending:
         scales,
         node.output.shape,
     )
-    return Pending(sums, node.output.shape)
+    return Pending(replace(sums, offset=offset), node.output.shape)
 
 
 def _added(writer: Writer, node: Node, a: Grid, b: Grid, low: int, high: int) -> Pending:
@@ -198,7 +222,7 @@ def joined_type(grids: list[Grid]) -> TensorType:
 
 
 def _relabelled(writer: Writer, grid: Grid, like: Grid, name: str) -> Grid:
-    """The same integers less their zero point, in the quantization of `like`; its scale does not matter here."""
+    """The same reals in the quantization of `like`, which has the same scale."""
     if grid.value.type.quantization == like.value.type.quantization:
         return grid
     shift = like.value.zero_point - grid.value.zero_point
