@@ -10,7 +10,6 @@ from edgeq.kernels.registry import Kernel, kernels
 from tests.tools import need
 
 PAGES = (ROOT / "README.md", ROOT / "docs" / "kernels.md")
-QEMU_ONLY = ("cortex-m55", "riscv-zbb")
 MEASURED = [k for k in kernels() if layers(k) and boards_of(k)]
 
 
@@ -18,7 +17,7 @@ MEASURED = [k for k in kernels() if layers(k) and boards_of(k)]
 def test_no_kernel_is_worse_than_recorded(kernel: Kernel) -> None:
     """On the last core of its list; `measure` also refuses wrong results."""
     board = boards_of(kernel)[-1]
-    need("zig", "qemu" if board in QEMU_ONLY else "unicorn")
+    need("zig", {"cortex-m55": "qemu-arm", "riscv-zbb": "qemu-riscv"}.get(board, "unicorn"))
     assert board in recorded().get(kernel.name, {}), "run python -m benchmarks.kernels"
     for label, now in measure(kernel, board).items():
         was = recorded()[kernel.name][board][label]

@@ -60,6 +60,9 @@ void edgeq_add_a8__c(const edgeq_add_t *layer, const int8_t *a, const int8_t *b,
 /* Any shape; for tensors of many elements. scratch: 2048 bytes, aligned to 4. */
 void edgeq_add_a8_table__c(const edgeq_add_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
 
+/* Arm cores with MVE; a_inner == 1 and b_inner == 1. */
+void edgeq_add_a8__mve(const edgeq_add_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -46,6 +46,9 @@ typedef struct {
 /* Any shape. */
 void edgeq_avg_pool2d_a8__c(const edgeq_avg_pool2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* Arm cores with MVE; any shape. */
+void edgeq_avg_pool2d_a8__mve(const edgeq_avg_pool2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -60,11 +60,39 @@ void edgeq_conv2d_a8_w8_8x2__c(const edgeq_conv2d_t *layer, const int8_t *input,
  * to a multiple of 4 with 0. bias: + 16384 * taps - 128 * sum of (weight + 128). scratch: as above. */
 void edgeq_conv2d_a8_w8_2x2__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
-/* For cores with the DSP extension: groups == 1, weights >= -127, |accumulators| < 2^23; 4 channels x 2 pixels at a time.
- * weights: [out_c / 4][tap / 2][2][2] halfwords w0 + 256 w1 of two channels each, taps filled up to a multiple of 4 and
- * in the order 0, 2, 1, 3. multiplier: per channel 2 m - 2^32 (modulo 2^32) and bias * 256 + shift; bias and shift: not
- * read. scratch: 4 bytes per tap (filled up), 5 above 320 taps, none up to 64. */
+/* For cores with the DSP extension: groups == 1, weights >= -127, |accumulators| < 2^23; 4 channels x 2 pixels at a
+ * time. weights: [out_c / 4][tap / 2][2][2] halfwords w0 + 256 w1 of two channels each, taps filled up to a multiple of
+ * 4 and in the order 0, 2, 1, 3. multiplier: per channel 2 m - 2^32 (modulo 2^32) and bias * 256 + shift; bias and
+ * shift: not read. scratch: 4 bytes per tap (filled up), 5 above 320 taps, none up to 64. */
 void edgeq_conv2d_a8_w8_4x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* Arm cores with MVE, groups == 1; 4 channels, 16 taps at a time. weights: [out_c / 4][tap / 16][4][16], filled up with
+ * zeros. shift: to the left, [-31, -1]. Up to 15 bytes behind the input are read. scratch: the taps of a window,
+ * rounded up to a multiple of 16; none for 1x1 without padding. */
+void edgeq_conv2d_a8_w8_4ch__mve(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* Weights below 8 bits, rows as docs/spec.md has them, any shape. scratch: one byte per tap of a row and 7. */
+void edgeq_conv2d_a8_w1__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_conv2d_a8_w2__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_conv2d_a8_w4__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_conv2d_a8_wt5__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* By tables of sums for 4 pixels at a time (edgeq/kernels/layouts_small_weights.py says how the weights are packed);
+ * groups == 1, at least 4 pixels, shifts and accumulators as above, taps <= 65536. scratch: 4 bytes per tap, 4 tables
+ * (1024 bytes, wt5 1152) and 24 bytes per output channel. */
+void edgeq_conv2d_a8_w1_table__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_conv2d_a8_w2_table__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_conv2d_a8_wt5_table__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* 4-bit weights, two products per multiplication, 4 pixels at a time; otherwise as above. weights: [tap / 32][o][4]
+ * words of edgeq_nibble_pairs.h. scratch: 4 bytes per tap, filled up to 8, 272 bytes and 16 per output channel. */
+void edgeq_conv2d_a8_w4_1x4__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* 4-bit weights, for cores with the DSP extension: groups == 1, |accumulators| < 2^19; 4 channels x 2 pixels at a time.
+ * weights: [out_c / 4][tap] halfwords (w0 + 8) + 16 (w1 + 8) + 256 (w2 + 8) + 4096 w3 of four channels, taps filled up to a
+ * multiple of 4 and in the order 0, 2, 1, 3. bias: per four channels b0, 16 b1, 256 b2 and the sum of these and 4096 b3.
+ * multiplier: per channel 2 m - 2^32 (modulo 2^32) and shift; shift: not read. scratch: as of the one before. */
+void edgeq_conv2d_a8_w4_4x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #ifdef __cplusplus
 }

@@ -45,10 +45,31 @@ void edgeq_dense_a8_w8_8ch__c(const edgeq_dense_t *layer, const int8_t *input, i
 void edgeq_dense_a8_w8_4ch__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* For cores with the DSP extension: weights >= -127, |accumulators| < 2^23, none that is half-way between two outputs;
- * 4 outputs at a time. weights: [out_c / 4][tap / 2][2][2] halfwords w0 + 256 w1 of two outputs each, taps filled up to a
- * multiple of 8, those of every 4 in the order 0, 2, 1, 3. bias: per pair of outputs b0 and b0 + 256 b1. multiplier: per
- * output 2 m - 2^32 (modulo 2^32) and shift; shift: not read. */
+ * 4 outputs at a time. weights: [out_c / 4][tap / 2][2][2] halfwords w0 + 256 w1 of two outputs each, taps filled up to
+ * a multiple of 8, those of every 4 in the order 0, 2, 1, 3. bias: per pair of outputs b0 and b0 + 256 b1. multiplier:
+ * per output 2 m - 2^32 (modulo 2^32) and shift; shift: not read. */
 void edgeq_dense_a8_w8_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* Arm cores with MVE; 4 outputs, 16 inputs at a time. weights: [out_c / 4][in_c / 16][4][16], filled up with zeros.
+ * shift: to the left, [-31, -1]. multiplier: no accumulator may be a tie. Up to 15 bytes behind the input are read. */
+void edgeq_dense_a8_w8_4ch__mve(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* Weights below 8 bits, rows as docs/spec.md has them, any shape. scratch: in_c + 7 bytes. */
+void edgeq_dense_a8_w1__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_dense_a8_w2__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_dense_a8_w4__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_dense_a8_wt5__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* By tables of sums (edgeq/kernels/layouts_small_weights.py says how the weights are packed); shifts and accumulators
+ * as above, in_c <= 65536. scratch: aligned to 4; 8 tables (4096 bytes, wt5 4032), then 4 bytes per output, filled up
+ * to an even number. */
+void edgeq_dense_a8_w1_table__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_dense_a8_w2_table__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_dense_a8_wt5_table__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* 4-bit weights, two products per multiplication; shifts and accumulators as above, in_c <= 65536. weights:
+ * [out_c / 4][in_c / 8][4] words of edgeq_nibble_pairs.h. scratch: aligned to 4; 16 bytes per 8 and 4 per 32 inputs. */
+void edgeq_dense_a8_w4_4ch__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #ifdef __cplusplus
 }

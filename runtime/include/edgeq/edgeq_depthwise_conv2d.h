@@ -56,9 +56,10 @@ void edgeq_depthwise_conv2d_a8_w8_1ch__c(const edgeq_depthwise_conv2d_t *layer, 
 void edgeq_depthwise_conv2d_a8_w8_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
 
-/* For cores with the DSP extension: up to 30 taps, depth_multiplier == 1, in_c % 4 == 0, every shift at least one bit to
- * the right, |accumulators| < 2^29; 4 channels at a time. weights: the line, then per 4 channels the biases as words,
- * [tap][4], and for each channel the words 2 m - 2^32 (modulo 2^32) and shift. bias, multiplier, shift: not read. */
+/* For cores with the DSP extension: up to 30 taps, depth_multiplier == 1, in_c % 4 == 0, every shift at least one bit
+ * to the right, |accumulators| < 2^29; 4 channels at a time. weights: the line, then per 4 channels the biases as
+ * words, [tap][4], and for each channel the words 2 m - 2^32 (modulo 2^32) and shift. bias, multiplier, shift: not
+ * read. */
 void edgeq_depthwise_conv2d_a8_w8_4ch__dsp(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);
 
@@ -70,8 +71,9 @@ void edgeq_depthwise_conv2d_a8_w8_3x3__dsp(const edgeq_depthwise_conv2d_t *layer
                                            void *scratch);
 
 /* Arm cores with MVE, depth_multiplier == 1, up to 30 taps, weights >= -127; 8 channels at a time. weights: a line of
- * input zero points, channels filled up to a multiple of 8; then [c / 8][tap][8], taps filled up to an even number.
- * shift: to the left, [-31, -1]. bias, multiplier, shift: of 8 channels, first 0 2 4 6, then 1 3 5 7. */
+ * input zero points, channels filled up to a multiple of 8; then [c / 8][tap][8]. Up to 7 bytes behind the
+ * input are read. shift: to the left, [-31, -1]. bias, multiplier, shift: of 8 channels, first 0 2 4 6, then 1 3 5 7.
+ */
 void edgeq_depthwise_conv2d_a8_w8_8ch__mve(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);
 

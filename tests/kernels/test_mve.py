@@ -1,0 +1,68 @@
+"""The kernels for cores with MVE give the operators' integers: under QEMU, since nothing else here runs MVE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeq.kernels.registry import kernels
+from tests.kernels.cases import Case, constant_channels, make_case
+from tests.kernels.one_layer import run_layer
+from tests.tools import need
+
+SAME = {"pads": (1, 1, 1, 1)}
+CASES: dict[str, list[Case]] = {
+    "conv2d": [
+        make_case("conv2d", (1, 5, 7, 16), (16, 3, 3, 16), 1, **SAME),
+        make_case("conv2d", (1, 5, 4, 3), (9, 3, 3, 3), 2, strides=(2, 2), pads=(0, 1, 1, 1)),
+        make_case("conv2d", (1, 6, 5, 17), (7, 1, 1, 17), 3),
+        make_case("conv2d", (1, 6, 6, 8), (4, 1, 1, 8), 4, strides=(2, 2)),
+        make_case("conv2d", (1, 9, 9, 5), (6, 3, 2, 5), 5, dilations=(2, 3), pads=(2, 3, 2, 3)),
+        make_case("conv2d", (1, 3, 3, 1), (1, 1, 1, 1), 6, **SAME),
+        make_case("conv2d", (1, 5, 5, 20), (12, 3, 3, 20), 7, extreme=1, **SAME),
+        constant_channels(make_case("conv2d", (1, 4, 4, 8), (10, 3, 3, 8), 8, **SAME)),
+    ],
+    "dense": [
+        make_case("dense", (1, 64), (10, 64), 1),
+        make_case("dense", (3, 33), (7, 33), 2, clamp=(-100, 90)),
+        make_case("dense", (1, 1), (1, 1), 3),
+        constant_channels(make_case("dense", (1, 40), (9, 40), 4)),
+    ],
+    "depthwise_conv2d": [
+        make_case("depthwise_conv2d", (1, 7, 6, 16), (3, 3, 16), 1, **SAME),
+        make_case("depthwise_conv2d", (1, 6, 9, 13), (3, 3, 13), 2, strides=(2, 2), pads=(0, 0, 1, 1)),
+        make_case("depthwise_conv2d", (1, 9, 8, 3), (2, 4, 3), 3, dilations=(2, 2), pads=(1, 3, 1, 3)),
+        make_case("depthwise_conv2d", (1, 12, 1, 8), (10, 1, 8), 4),
+        make_case("depthwise_conv2d", (1, 7, 7, 24), (5, 5, 24), 5, pads=(2, 2, 2, 2)),
+        make_case("depthwise_conv2d", (1, 5, 5, 9), (3, 3, 9), 6, extreme=2, **SAME),
+        constant_channels(make_case("depthwise_conv2d", (1, 5, 5, 11), (3, 3, 11), 7, **SAME)),
+    ],
+}
+
+
+def tried() -> list[Any]:
+    """Every MVE kernel with weights and every layer of the list that it takes."""
+    return [
+        pytest.param(kernel.name, index, id=f"{kernel.op}-{index}")
+        for kernel in kernels()
+        if kernel.parts.isa == "mve" and kernel.op in CASES
+        for index, case in enumerate(CASES[kernel.op])
+        if kernel.accepts(case.facts)
+    ]
+
+
+def test_hardly_a_layer_is_refused() -> None:
+    assert len(tried()) >= 0.8 * sum(map(len, CASES.values()))
+
+
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+@pytest.mark.parametrize(("name", "index"), tried())
+def test_layer_on_the_emulated_core(name: str, index: int, compiler: str, tmp_path: Path) -> None:
+    need("qemu-arm", "zig" if compiler == "zig" else "gcc-arm")
+    kernel = next(k for k in kernels() if k.name == name)
+    case = CASES[kernel.op][index]
+    got = run_layer(kernel, case, "cortex-m55", tmp_path, compiler=compiler)
+    np.testing.assert_array_equal(got.output, case.expected())
