@@ -145,7 +145,8 @@ def _int8_estimate(node: Node, features: frozenset[str]) -> int | None:
     facts = operator(node.op).facts(node)
     if not node.input(0).type.packed and not _fits_four_bits(facts):
         return None
-    usual = {**facts, "right_shifts": 1, "accumulator_bits": min(facts["accumulator_bits"], 28)}
+    # What the fast kernels ask of int8 layers, and nearly all of those give.
+    usual = {**facts, "right_shifts": 1, "untied": 1, "accumulator_bits": min(facts["accumulator_bits"], 23)}
     costs = [
         k.instructions(usual, features)
         for k in kernels_for(node.op)
