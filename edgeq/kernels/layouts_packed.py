@@ -16,6 +16,9 @@ Tables = dict[str, Any]
 BLOCK = 32
 """Output channels of a block of bit-slices."""
 
+WORD_CHANNELS = 8
+"""Output channels beside each other in words of binary weights."""
+
 BIPOLAR = 2
 """`input_kind` of binary inputs, +1 and -1."""
 
@@ -82,8 +85,25 @@ def _slices(weight_bits: int, planes: int, node: Node) -> Tables:
     return tables
 
 
+def words_w1(node: Node) -> Tables:
+    """Binary weights by words, as runtime/include/edgeq/edgeq_bit_words.h says."""
+    taps = rows(node).astype(np.int64)
+    outputs, inputs = taps.shape
+    equal = np.pad(taps > 0, ((0, -outputs % WORD_CHANNELS), (0, -inputs % 32)))
+    words = np.packbits(equal, axis=1, bitorder="little").view("<u4").astype(np.uint32)
+    tables: Tables = {"weights": words.reshape(-1, WORD_CHANNELS, words.shape[1]).transpose(0, 2, 1)}
+    if node.params["output_bits"] == 1:
+        bias = node.params["bias"].astype(np.int64) if node.params["bias"].size else 0
+        limits = np.broadcast_to(node.params["thresholds"][:, 0].astype(np.int64), outputs)
+        matches = np.clip(-((bias - limits - inputs) // 2), 0, inputs + 1)
+        tables["thresholds"] = np.pad(-matches, (0, -outputs % WORD_CHANNELS)).astype(np.int16)
+        tables["bias"] = np.zeros(0, dtype=np.int32)
+    return tables
+
+
 LAYOUTS |= {
     "slices_w1": partial(_slices, 0, 1),
     "slices_wp2": partial(_slices, 1, 2),
     "slices_wp4": partial(_slices, 3, 4),
+    "words_w1": words_w1,
 }

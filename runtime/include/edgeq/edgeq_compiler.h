@@ -13,11 +13,14 @@ typedef uint16_t __attribute__((may_alias)) edgeq_lane_t;
 /* A function that keeps the registers to itself. */
 #define EDGEQ_NOINLINE __attribute__((noinline))
 
-/* Stands before a loop that is to stay one, although clang knows how often it runs and would write it out. */
+/* Stands before a loop that is to stay one, although clang knows how often it runs and would write it out; and before
+ * one of up to eight turns that is to be written out, so that arrays become registers. */
 #if defined(__clang__)
 #define EDGEQ_ROLLED _Pragma("clang loop unroll(disable)")
+#define EDGEQ_UNROLLED _Pragma("clang loop unroll(full)")
 #else
 #define EDGEQ_ROLLED
+#define EDGEQ_UNROLLED _Pragma("GCC unroll 8")
 #endif
 
 /* Computes `variable` here and now, in a register: sums are not regrouped, and the scheduler does not pull the loads
@@ -37,6 +40,7 @@ typedef uint16_t edgeq_lane_t;
 
 #define EDGEQ_NOINLINE
 #define EDGEQ_ROLLED
+#define EDGEQ_UNROLLED
 #define EDGEQ_FENCE(variable) ((void)(variable))
 #define EDGEQ_FENCE_2(variable, other) ((void)(variable), (void)(other))
 

@@ -97,6 +97,11 @@ void edgeq_conv2d_au4_wp2_32ch_levels__c(const edgeq_conv2d_levels_t *layer, con
 void edgeq_conv2d_au4_wp4_32ch_levels__c(const edgeq_conv2d_levels_t *layer, const void *input, void *output,
                                          void *scratch);
 
+/* Binary inputs and weights by words. groups == 1 and in_c % 32 == 0. weights and thresholds: edgeq_bit_words.h. */
+void edgeq_conv2d_a1_w1_levels__c(const edgeq_conv2d_levels_t *layer, const void *input, void *output, void *scratch);
+void edgeq_conv2d_a1_w1_levels__rvzbb(const edgeq_conv2d_levels_t *layer, const void *input, void *output,
+                                      void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

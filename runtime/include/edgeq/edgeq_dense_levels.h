@@ -90,6 +90,11 @@ void edgeq_dense_au4_wp2_32ch_levels__c(const edgeq_dense_levels_t *layer, const
 void edgeq_dense_au4_wp4_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
                                         void *scratch);
 
+/* Binary inputs and weights by words. weights and thresholds: edgeq_bit_words.h. scratch: the input's row, rounded up
+ * to words, where in_c % 32 is not 0. */
+void edgeq_dense_a1_w1_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output, void *scratch);
+void edgeq_dense_a1_w1_levels__rvzbb(const edgeq_dense_levels_t *layer, const void *input, void *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif
