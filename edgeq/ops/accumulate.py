@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from edgeq.formats.groups import group_format
 from edgeq.ir.graph import Attr, Node, Value
 from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Params
@@ -46,8 +47,16 @@ def lower_accumulation(node: Node, channel_axis: int) -> Params:
     folded = b - x.zero_point * w.sum(axis=taps)
     reach = np.abs(w).sum(axis=taps) * _largest(x) + np.abs(folded)
     if epilogue(node) == "requantize":
-        return _lower_requantize(node, channels, folded, reach)
-    return _lower_levels(node, folded, reach)
+        return _lower_requantize(node, channels, folded, reach) | _lower_factors(node)
+    return _lower_levels(node, folded, reach) | _lower_factors(node)
+
+
+def _lower_factors(node: Node) -> Params:
+    """What weights in groups need besides; their integers are products already."""
+    factors = node.optional(4)
+    if factors is None:
+        return {}
+    return {"factors": factors.constant, "group_size": group_format(node.attrs["weight_format"]).size}
 
 
 def _largest(x: Value) -> int:

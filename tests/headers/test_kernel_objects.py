@@ -16,7 +16,7 @@ from edgeq.ops import operators
 from edgeq.toolchain import find_compiler
 from tests.headers.compile_c import C99, C_COMPILERS, run
 from tests.headers.object_files import ObjectFile, read_object, struct_fields
-from tests.meta.sample_nodes import sample_node
+from tests.meta.sample_nodes import sample_for
 from tests.tools import ROOT, need
 
 pytestmark = pytest.mark.tools
@@ -81,20 +81,23 @@ def test_kernel_object(kernel: Kernel, compiler: str, tmp_path: Path) -> None:
         assert object_complaints(kernel, build(RUNTIME / kernel.source, board, compiler, tmp_path)) == [], board.name
 
 
-@pytest.mark.parametrize("op", sorted({kernel.op for kernel in kernels()}))
-def test_descriptor_fields_are_the_parameters(op: str, tmp_path: Path) -> None:
+DESCRIPTORS = {kernel.descriptor_type: kernel for kernel in kernels()}
+
+
+@pytest.mark.parametrize("descriptor", sorted(DESCRIPTORS))
+def test_descriptor_fields_are_the_parameters(descriptor: str, tmp_path: Path) -> None:
     """A parameter without a field would not compile; a field without a parameter would silently be zero."""
     need("zig", "unicorn")
-    (header,) = {kernel.header for kernel in kernels() if kernel.op == op}
+    kernel = DESCRIPTORS[descriptor]
     probe = tmp_path / "probe.c"
-    probe.write_text(f'#include "{header}"\nedgeq_{op}_t probe;\n')
+    probe.write_text(f'#include "{kernel.header}"\n{descriptor} probe;\n')
     tool, board = find_compiler(load_board("cortex-m0"), "zig"), load_board("cortex-m0")
     command = [*tool.command, "-std=c99", "-g", *tool.target_flags(board), *INCLUDES]
     assert run([*command, "-c", probe, "-o", "probe.o"], tmp_path) == ""
-    fields = struct_fields(tmp_path / "probe.o", f"edgeq_{op}_t")
-    rows = [row for row in operators() if row.kernels == op and row.lowers_to_integers and not row.is_view]
+    fields = struct_fields(tmp_path / "probe.o", descriptor)
+    rows = [row for row in operators() if row.kernels == kernel.op and row.lowers_to_integers and not row.is_view]
     for row in rows:
-        assert sorted(sample_node(row).params) == sorted(fields), row.name
+        assert sorted(sample_for(kernel, row).params) == sorted(fields), row.name
 
 
 @pytest.mark.parametrize(

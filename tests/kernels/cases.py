@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgeq.formats import number_format
+from edgeq.formats.groups import group_format
 from edgeq.ir.graph import Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.kernels.layouts import LAYOUTS
@@ -164,6 +165,53 @@ def make_levels_case(
         node.params |= {"thresholds": node.params["thresholds"].astype(np.int32), "threshold_bytes": 4}
     node.params |= storage_params(node)
     return Case(node, draw(inputs, input_shape))
+
+
+def make_grouped_case(
+    op: str,
+    input_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    seed: int = 0,
+    *,
+    form: str = "w4g32",
+    extreme: int = 0,
+    **attrs: Any,
+) -> Case:
+    """A layer with random weights in groups. extreme: weights, factors and inputs from the ends of their ranges; 2: all
+    weights and inputs at the same end, the one with the largest products, some groups with factor 0."""
+    rng = np.random.default_rng(seed)
+    groups = group_format(form)
+    channels = weight_shape[0]
+    taps = int(np.prod(weight_shape[1:]))
+    legal = [v for v in groups.base.values if v is not None]
+    ends = [legal, [groups.base.low, groups.base.high], [groups.base.low]][extreme]
+    values = rng.choice(ends, (groups.planes, channels, taps))
+    shape = (channels, len(groups.lengths(taps)), groups.planes)
+    factors = rng.choice([0, 255, 255, 255], shape) if extreme else rng.integers(0, 256, shape)
+    spread = factors[:, np.arange(taps) // groups.size]
+    products = sum(values[p] * spread[:, :, p] for p in range(groups.planes))
+    x = rng.choice([[-128, 127], [-128]][extreme - 1], input_shape) if extreme else rng.integers(-128, 128, input_shape)
+    scales = Quantization((2.0**-12,) * channels, (0,) * channels, 0)
+    weights = Value("w", TensorType(weight_shape, DType.INT16, scales), products.reshape(weight_shape).astype(np.int16))
+    data = Value("x", TensorType(input_shape, DType.INT8, Quantization.per_tensor(2.0**-4, -3)))
+    names: Any = {"output_names": ["y"], "dtype": DType.INT8}
+    # The bias takes the first sums off again, so that the last bits of their neighbours show.
+    bare = make_node(op, op, [data, weights], attrs, **names, quantizations=[None])
+    sums = operator(op).compute(bare, [x + 3.0, weights.constant])[0].reshape(-1, channels)[0]
+    bias = (rng.integers(-200, 200, channels) - sums).astype(np.int32)
+    inputs = [
+        data,
+        weights,
+        Value("b", TensorType((channels,), DType.INT32, scales), bias),
+        None,
+        Value("f", TensorType(shape, DType.INT32), factors.astype(np.int32)),
+    ]
+    reach = max(int(np.abs(products).sum(axis=1).max()) * 40, 1)
+    output = Quantization.per_tensor(2.0**-16 * (2.0 if seed % 2 else reach / 128), 5)
+    attrs = {**attrs, "weight_format": form}
+    node = make_node(op, op, inputs, attrs, **names, quantizations=[output])
+    node.params = operator(op).lower(node)
+    return Case(node, x.astype(np.int8))
 
 
 def constant_channels(case: Case) -> Case:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from edgeq.formats.groups import group_format
 from edgeq.ir.graph import Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
+from edgeq.kernels import Kernel
 from edgeq.kernels.storage import storage_params
 from edgeq.ops import Operator
 from edgeq.ops.build import make_node
@@ -102,3 +104,34 @@ def sample_levels_node(row: Operator) -> Node:
     node.params = row.lower(node)
     node.params |= storage_params(node)
     return node
+
+
+def sample_grouped_node(row: Operator, base: str) -> Node:
+    """A lowered node of an operator whose weights lie in groups of 32 of the format `base`, all factors 3."""
+    unit = Quantization.per_tensor(1.0, 0)
+    shape = WEIGHTS[row.name]
+    form = group_format(f"{base}g32")
+    groups = len(form.lengths(int(np.prod(shape[1:]))))
+    scales = Quantization((2.0**-9,) * shape[0], (0,) * shape[0], 0)
+    inputs = [
+        Value("x", TensorType(IMAGE, DType.INT8, unit)),
+        _constant("w", np.full(shape, 3 * form.planes), DType.INT16, scales),
+        None,
+        None,
+        Value(
+            "f",
+            TensorType((shape[0], groups, form.planes), DType.INT32),
+            np.full((shape[0], groups, form.planes), 3, np.int32),
+        ),
+    ]
+    names = {"output_names": ["out"], "dtype": DType.INT8, "quantizations": [unit]}
+    node = make_node(row.name, f"sample_{row.name}_{base}g", inputs, {"weight_format": form.name}, **names)
+    node.params = row.lower(node)
+    return node
+
+
+def sample_for(kernel: Kernel, row: Operator) -> Node:
+    """A lowered node of the operator with the parameters that kernels such as this one read."""
+    if kernel.descriptor_type.endswith("_grouped_t"):
+        return sample_grouped_node(row, str(kernel.parts.grouped))
+    return sample_levels_node(row) if kernel.epilogue == "levels" else sample_node(row)

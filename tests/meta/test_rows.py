@@ -14,7 +14,7 @@ from edgeq.boards import list_boards
 from edgeq.kernels import Kernel, kernels, kernels_for
 from edgeq.ops import Operator, operator, operators
 from tests.meta.row_rules import kernel_complaints, operator_complaints, orphan_sources, params_complaints
-from tests.meta.sample_nodes import sample_levels_node, sample_node
+from tests.meta.sample_nodes import sample_for, sample_node
 from tests.tools import ROOT
 
 INTEGER_ROWS = [row for row in operators() if row.lowers_to_integers and not row.is_view]
@@ -22,8 +22,7 @@ INTEGER_ROWS = [row for row in operators() if row.lowers_to_integers and not row
 
 def facts_of(kernel: Kernel) -> list[dict[str, int]]:
     """Facts of one sample layer per operator that kernels such as this one run."""
-    sample = sample_levels_node if kernel.epilogue == "levels" else sample_node
-    return [row.facts(sample(row)) for row in INTEGER_ROWS if row.kernels == kernel.op]
+    return [row.facts(sample_for(kernel, row)) for row in INTEGER_ROWS if row.kernels == kernel.op]
 
 
 @pytest.mark.parametrize("row", operators(), ids=lambda row: row.name)
