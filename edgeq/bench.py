@@ -1,4 +1,4 @@
-"""Exact costs of a converted model from the emulator: instructions per layer, bytes of everything."""
+"""Costs of a converted model: instructions per layer, exact; cycles where they can be known; bytes of everything."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from typing import Any
 
 from edgeq.boards import load_board
 from edgeq.build import build_folder, model_bytes
-from edgeq.emulate import runner_for
+from edgeq.emulate import Runner, RunResult, runner_for
 from edgeq.emulate.harness import output_bytes, step_regions
+from edgeq.errors import VerificationError
 from edgeq.npz import random_samples, to_bytes, to_internal
+
+TIMEOUT = 3600.0
+"""Seconds: a simulated core does some million cycles in one."""
 
 
 @dataclass
@@ -21,11 +25,14 @@ class Bench:
 
     text_bytes and rodata_bytes: the model, the runtime and the compiler's helpers, not the harness. rodata_bytes counts
     all constants, weights_bytes those of the network. stack_bytes: the deepest stack of one run, painted.
+    cycles: of one inference on the core that `cycles_from` names, or None; exact from RTL, otherwise an estimate.
     """
 
     board: str
     compiler: str
     instructions: int | None
+    cycles: int | None
+    cycles_from: str | None
     macs: int
     text_bytes: int
     rodata_bytes: int
@@ -39,8 +46,12 @@ class Bench:
         return asdict(self)
 
 
-def bench_folder(folder: Path, manifest: Mapping[str, Any], *, compiler: str = "auto") -> Bench:
-    """Builds for the manifest's board and runs one fixed random sample. Counts repeat exactly."""
+def bench_folder(folder: Path, manifest: Mapping[str, Any], *, compiler: str = "auto", on: str | None = None) -> Bench:
+    """Builds for the manifest's board and runs one fixed random sample. Counts repeat exactly.
+
+    on: the runner that counts cycles besides, `rtl` or `rtl:CORE`; its outputs must be the emulator's, else
+    VerificationError.
+    """
     own = folder / "verify" / "board.toml"
     board = load_board(own if own.is_file() else manifest["board"])
     specs = manifest["inputs"]
@@ -48,17 +59,26 @@ def bench_folder(folder: Path, manifest: Mapping[str, Any], *, compiler: str = "
     blob = b"".join(to_bytes(spec, to_internal(spec, sample.inputs[spec["name"]])[0]) for spec in specs)
     with tempfile.TemporaryDirectory(prefix="edgeq-") as work:
         program = build_folder(folder, manifest, board, Path(work), compiler=compiler, profile=True)
-        result = runner_for(board).run(
-            program, [blob], output_bytes=output_bytes(manifest), step_regions=step_regions(manifest), trace=False
-        )
+
+        def run(runner: Runner) -> RunResult:
+            size, regions = output_bytes(manifest), step_regions(manifest)
+            return runner.run(program, [blob], output_bytes=size, step_regions=regions, timeout=TIMEOUT)
+
+        result = run(runner_for(board))
+        timed = result if on is None else run(runner_for(board, on))
+    if timed.outputs != result.outputs:
+        raise VerificationError(f"{timed.runner} and {result.runner} give different outputs for the same sample")
     text, rodata = model_bytes(program)
     unknown: list[int | None] = [None] * len(manifest["steps"])
     counts = result.step_instructions or unknown
+    cycles = timed.step_cycles or unknown
     keys = ("name", "op", "kernel", "reason", "macs")
     return Bench(
         board=manifest["board"],
         compiler=program.compiler,
         instructions=result.instructions,
+        cycles=timed.cycles,
+        cycles_from=timed.cycles_from,
         macs=manifest["macs"],
         text_bytes=text,
         rodata_bytes=rodata,
@@ -67,7 +87,7 @@ def bench_folder(folder: Path, manifest: Mapping[str, Any], *, compiler: str = "
         scratch_bytes=manifest["scratch_bytes"],
         stack_bytes=result.stack_bytes,
         layers=[
-            {**{key: step[key] for key in keys}, "instructions": count}
-            for step, count in zip(manifest["steps"], counts, strict=True)
+            {**{key: step[key] for key in keys}, "instructions": count, "cycles": spent}
+            for step, count, spent in zip(manifest["steps"], counts, cycles, strict=True)
         ],
     )

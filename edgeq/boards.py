@@ -95,6 +95,7 @@ class Board:
 
     features: what kernels may use (keys of FEATURES). stack_bytes: RAM kept for the stack.
     unicorn: name of the CPU model under Unicorn, or None when Unicorn cannot run it.
+    rtl: names of simulated cores (runtime/port/rtl/cores.toml) that execute its instructions, the default first.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Board:
     gcc: GccFlags | None
     unicorn: str | None
     qemu: Qemu | None
+    rtl: tuple[str, ...]
 
     @property
     def is_host(self) -> bool:
@@ -198,6 +200,12 @@ def _unicorn(table: _Table) -> str:
     return cpu
 
 
+def _rtl(table: _Table) -> tuple[str, ...]:
+    cores = table.texts("cores")
+    table.done("cores")
+    return cores
+
+
 def _qemu(table: _Table) -> Qemu:
     counter = table.sub("counter")
     machine = Qemu(
@@ -270,8 +278,9 @@ def read_board(path: Path) -> Board:
         gcc=_section(table, "gcc", _gcc, False),
         unicorn=_section(table, "unicorn", _unicorn, False),
         qemu=_section(table, "qemu", _qemu, False),
+        rtl=_section(table, "rtl", _rtl, False) or (),
     )
-    table.done("summary, aliases, cpu, arch, features, stack_bytes, flash, ram, zig, gcc, unicorn, qemu")
+    table.done("summary, aliases, cpu, arch, features, stack_bytes, flash, ram, zig, gcc, unicorn, qemu, rtl")
     _check(board, table)
     return board
 

@@ -81,12 +81,19 @@ def _dimensions(_context: click.Context, _parameter: click.Parameter, values: Se
 
 
 def _places(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> list[str]:
-    """Several options or one with commas; both places when none is given."""
+    """Several options or one with commas; host and emulator when none is given."""
     places = [place.strip() for value in values for place in value.split(",")]
     for place in places:
         if place not in ("host", "emulator"):
-            raise click.BadParameter(f"{place!r} is neither host nor emulator")
+            _core(_context, _parameter, place)
     return list(dict.fromkeys(places)) or ["host", "emulator"]
+
+
+def _core(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """rtl, or rtl:CORE."""
+    if value is not None and value.partition(":")[0] != "rtl":
+        raise click.BadParameter(f"{value!r} is not a place to run")
+    return value
 
 
 _PATH = click.Path(path_type=Path)
@@ -165,9 +172,9 @@ def convert(model: Path, board: str, verify: bool, **options: Any) -> int:
 @click.option(
     "--on",
     multiple=True,
-    metavar="host|emulator",
+    metavar="host|emulator|rtl[:CORE]",
     callback=_places,
-    help="Where to run: once, repeated, or with a comma.  [default: host,emulator]",
+    help="Where to run: once, repeated, or with a comma; rtl is a simulated RISC-V core.  [default: host,emulator]",
 )
 @click.option("--inputs", type=_PATH, metavar="X.npz", help="Samples: `inputs`, and optionally `labels`.")
 @_samples
@@ -194,14 +201,17 @@ def _verify(result: Any, as_json: bool, **options: Any) -> int:
 
 @commands.command()
 @_folder
+@click.option(
+    "--on", metavar="rtl[:CORE]", callback=_core, help="Count cycles too, on a simulated RISC-V core (docs/cycles.md)."
+)
 @_compiler
 @_json
-def bench(folder: Path, compiler: str, as_json: bool) -> None:
-    """Measure the C in DIR: instructions and bytes."""
+def bench(folder: Path, on: str | None, compiler: str, as_json: bool) -> None:
+    """Measure the C in DIR: instructions, cycles where they can be known, and bytes."""
     from edgeq.pipeline import open_result
     from edgeq.report.measured import render_bench
 
-    measured = open_result(folder).bench(compiler=compiler).to_json()
+    measured = open_result(folder).bench(compiler=compiler, on=on).to_json()
     if as_json:
         _print_json(measured)
     else:
@@ -281,6 +291,7 @@ def boards(as_json: bool) -> None:
 
 def _board(board: Board) -> dict[str, Any]:
     emulators = [name for name, there in (("unicorn", board.unicorn), ("qemu", board.qemu)) if there is not None]
+    emulators += [f"rtl:{core}" for core in board.rtl]
     return {
         "name": board.name,
         "aliases": list(board.aliases),

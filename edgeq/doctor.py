@@ -11,6 +11,7 @@ from io import StringIO
 from typing import Any
 
 from edgeq.boards import list_boards
+from edgeq.emulate.rtl_cores import rtl_packages
 from edgeq.emulate.runners import runners_for
 from edgeq.errors import EdgeqError
 from edgeq.toolchain.compilers import available_compilers, tool_version
@@ -23,6 +24,7 @@ _PACKAGES = (
     ("ai-edge-litert", "reference", "verifies TFLite models against their original"),
     ("onnxruntime", "reference", "verifies ONNX models against their original"),
     ("torch", "train", "quantization-aware training"),
+    *((package, "rtl", "the Verilog of RISC-V cores, for exact cycles") for package in rtl_packages()),
 )
 """Package, extra of edgeq that brings it, what it enables."""
 
@@ -32,6 +34,7 @@ _PROGRAMS = (
     ("arm-none-eabi-gcc", "gcc-arm-none-eabi", "Cortex-M builds with a second compiler"),
     ("riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf", "RISC-V builds with a second compiler"),
     ("qemu-system-arm", "qemu-system-arm", "runs Cortex-M55 firmware; a second emulator for the other cores"),
+    ("verilator", "verilator", "simulates RISC-V cores cycle by cycle"),
     ("qemu-system-riscv32", "qemu-system-misc", "runs RISC-V firmware with Zbb; a second emulator for RV32IMC"),
 )
 """Program, Debian package, what it enables."""

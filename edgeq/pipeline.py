@@ -62,9 +62,9 @@ class Result:
             self.dir, self.manifest, on=on, inputs=inputs, samples=samples, reference=reference, compiler=compiler
         )
 
-    def bench(self, compiler: str = "auto") -> Bench:
-        """Exact instruction counts and sizes from the board's emulator."""
-        return bench_folder(self.dir, self.manifest, compiler=compiler)
+    def bench(self, compiler: str = "auto", on: str | None = None) -> Bench:
+        """Exact instruction counts and sizes from the board's emulator, and cycles. See `bench_folder`."""
+        return bench_folder(self.dir, self.manifest, compiler=compiler, on=on)
 
 
 def compile_model(

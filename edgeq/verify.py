@@ -34,8 +34,8 @@ from edgeq.quant.quality import sqnr_db
 
 PLACES = ("host", "emulator")
 """Where a model is verified unless told otherwise."""
-ALL_PLACES = (*PLACES, "unicorn", "qemu")
-"""`emulator` is the board's best emulator that is installed; the other names insist on one."""
+ALL_PLACES = (*PLACES, "unicorn", "qemu", "rtl")
+"""`emulator` is the board's best emulator that is installed; the other names insist on one. `rtl:CORE` names a core."""
 BESIDE = 0.01
 """Units of the grid by which the float arithmetic of a QONNX original may miss a point."""
 CHUNK = 64
@@ -77,7 +77,7 @@ def verify_folder(
 
     Raises UsageError, CalibrationError, ToolchainError, EmulationError.
     """
-    if unknown := [place for place in on if place not in ALL_PLACES]:
+    if unknown := [place for place in on if place.partition(":")[0] not in ALL_PLACES]:
         raise UsageError(f"cannot verify on {unknown[0]!r}", hint=f"use one of: {', '.join(ALL_PLACES)}")
     if reference not in (None, "original"):
         raise UsageError(f"unknown reference {reference!r}", hint="the reference can be: original")
@@ -133,7 +133,7 @@ def _run(
             profile=trace,
             sanitize=board.is_host,
         )
-        runner = runner_for(board, prefer=place if place in ("unicorn", "qemu") else None)
+        runner = runner_for(board, prefer=None if place in PLACES else place)
         return runner.run(
             program, blobs, output_bytes=output_bytes(manifest), step_regions=step_regions(manifest), trace=trace
         )

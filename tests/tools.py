@@ -67,6 +67,11 @@ _TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "qemu-arm": (_qemu("arm", "mps3-an547"), "apt install qemu-system-arm"),
     "qemu-riscv": (_qemu("riscv32", "virt"), "apt install qemu-system-misc"),
+    "verilator": (_command("verilator"), "apt install verilator"),
+    "rtl": (
+        _package(*(f"pythondata_cpu_{core}" for core in ("ibex", "cv32e40p", "picorv32", "vexriscv"))),
+        "pip install 'edgeq[rtl]'",
+    ),
     "cmake": (_command("cmake"), "apt install cmake"),
     "make": (_command("make"), "apt install make"),
     "shared": (lambda: (shared() / "models").is_dir(), "put the folder beside the checkout or set EDGEQ_SHARED"),

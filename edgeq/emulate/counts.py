@@ -48,6 +48,16 @@ def segments_from_report(report: Report, board: Board) -> list[int]:
     return [count - cost for count, cost in zip(segments, overhead, strict=True)]
 
 
+def cycles_from_report(report: Report) -> list[int]:
+    """Cycles per segment. A step that does nothing, in a model that does nothing, costs none: what the harness measured
+    of that is taken off, for how long an instruction takes depends on its neighbours."""
+    if not report.profiled:
+        return [report.segments[0] - report.calibration[0]]
+    first, between, last = report.calibration
+    overhead = [first] + [between] * (len(report.segments) - 2) + [last]
+    return [cycles - cost for cycles, cost in zip(report.segments, overhead, strict=True)]
+
+
 def _instructions(ticks: int, board: Board) -> int:
     counter = board.qemu.counter if board.qemu is not None else None
     if counter is None:

@@ -26,7 +26,9 @@ class RunResult:
     stack_bytes: deepest use of the stack by <m>_run on the first sample, below the address it was
     entered with: its own frame and all that it calls; not the harness, not the step hook. None on
     the host.
-    runner: "host", "unicorn" or "qemu".
+    runner: "host", "unicorn", "qemu", or "rtl:" and a core's name.
+    step_cycles, cycles: the same for clock cycles, where they are known (docs/cycles.md).
+    cycles_from: what they come from: the RTL of a core, or an estimate.
     """
 
     outputs: list[bytes]
@@ -35,6 +37,9 @@ class RunResult:
     instructions: int | None
     stack_bytes: int | None
     runner: str
+    step_cycles: list[int] | None = None
+    cycles: int | None = None
+    cycles_from: str | None = None
 
 
 class CrashError(EmulationError):
@@ -51,7 +56,7 @@ class Runner(Protocol):
 
     @property
     def name(self) -> str:
-        """ "host", "unicorn" or "qemu"."""
+        """As RunResult.runner."""
         ...
 
     def run(

@@ -35,10 +35,22 @@ def _layers(bench: Mapping[str, Any]) -> list[str]:
         for index, layer in enumerate(bench["layers"])
     ]
     counted = [layer["instructions"] for layer in bench["layers"]]
+    spent = [layer["cycles"] for layer in bench["layers"]]
     if total is not None and counted and None not in counted and total != sum(counted):
         rows.append(_line("", "between the layers", "", 0, total - sum(counted), total))
+        spent.append(None)
     rows.append(_line("", "total", "", bench["macs"], total, total))
-    return table(columns, rows)
+    if bench["cycles"] is None:
+        return table(columns, rows)
+    macs = [*(layer["macs"] for layer in bench["layers"]), *[0] * (len(spent) - len(bench["layers"])), bench["macs"]]
+    timed = [
+        [*row, number(cycles), "-" if cycles is None else ratio(cycles, of)]
+        for row, cycles, of in zip(rows, [*spent, bench["cycles"]], macs, strict=True)
+    ]
+    return [*table([*columns, *_CYCLES], timed), "", f"  cycles: {bench['cycles_from']}"]
+
+
+_CYCLES = (Column("cycles", right=True), Column("per MAC", right=True))
 
 
 def _line(index: str, name: str, kernel: str, macs: int, instructions: int | None, total: int | None) -> list[str]:

@@ -23,7 +23,7 @@ from edgeq.verify import Verification
 from tests.unit.manifests import manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYER = {"name": "conv", "op": "conv2d", "kernel": "k", "reason": "r", "macs": 5, "instructions": 10}
+LAYER = {"name": "conv", "op": "conv2d", "kernel": "k", "reason": "r", "macs": 5, "instructions": 10, "cycles": None}
 
 
 @dataclass
@@ -39,9 +39,9 @@ class FakeResult:
         self.asked = options
         return Verification(["host"], 20, self.exact, 0 if self.exact else 3, None, None, None)
 
-    def bench(self, compiler: str = "auto") -> Bench:
-        self.asked = {"compiler": compiler}
-        return Bench("riscv", "zig 0.17.1", 10, 5, 1, 2, 3, 4, 0, 6, [LAYER])
+    def bench(self, compiler: str = "auto", on: str | None = None) -> Bench:
+        self.asked = {"compiler": compiler, "on": on}
+        return Bench("riscv", "zig 0.17.1", 10, None, None, 5, 1, 2, 3, 4, 0, 6, [LAYER])
 
 
 @pytest.fixture
@@ -122,6 +122,9 @@ def test_bench(result: FakeResult, capsys: pytest.CaptureFixture[str]) -> None:
     assert {"arena_bytes", "stack_bytes", "layers"} <= set(found)
     assert cli.run(["bench", "build/kws"]) == 0
     assert "Measured on riscv" in capsys.readouterr().out
+    assert cli.run(["bench", "build/kws", "--on", "rtl:ibex-max"]) == 0
+    assert result.asked["on"] == "rtl:ibex-max"
+    assert cli.run(["bench", "build/kws", "--on", "oracle"]) == 2
 
 
 def test_snapshot_and_check(

@@ -179,6 +179,7 @@ def bench(**changes: Any) -> dict[str, Any]:
             "reason": "only one",
             "macs": 100,
             "instructions": 300,
+            "cycles": None,
         }
         for n in names
     ]
@@ -187,6 +188,8 @@ def bench(**changes: Any) -> dict[str, Any]:
         "board": "cortex-m4",
         "compiler": "zig 0.17.1",
         "instructions": 1000,
+        "cycles": None,
+        "cycles_from": None,
         "macs": 200,
         "text_bytes": 6910,
         "rodata_bytes": 4800,
@@ -209,6 +212,18 @@ def test_bench_table() -> None:
     assert ["total", "200", "1,000", "5.00", "100.0", "%"] in rows
     assert "edgeq_conv2d_a8_w8__c, layers 0, 2" in text
     assert "between the layers" not in render_bench(bench(instructions=900))
+
+
+def test_bench_with_cycles() -> None:
+    layers = [{**layer, "cycles": 450} for layer in bench()["layers"]]
+    text = render_bench(bench(cycles=1350, cycles_from="RTL of ibex-max", layers=layers))
+    assert_neat(text)
+    rows = [line.split() for line in text.splitlines()]
+    assert ["0", "first", "conv2d_a8_w8__c", "100", "300", "3.00", "30.0", "%", "450", "4.50"] in rows
+    assert ["between", "the", "layers", "-", "100", "-", "10.0", "%", "-", "-"] in rows
+    assert ["total", "200", "1,000", "5.00", "100.0", "%", "1,350", "6.75"] in rows
+    assert "cycles: RTL of ibex-max" in text
+    assert "cycles" not in render_bench(bench())
 
 
 def test_bench_without_counts() -> None:

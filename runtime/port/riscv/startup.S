@@ -13,7 +13,7 @@ edgeq_reset:
 
 /* Every trap is a bug of the program. The stack may be the cause: use the hook's stack. */
   .section .text.edgeq_trap, "ax", @progbits
-  .balign 4
+  .balign 256 /* Ibex and CV32E40P take no finer trap vector */
   .type edgeq_trap, @function
 edgeq_trap:
   csrr a0, mcause

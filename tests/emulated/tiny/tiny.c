@@ -87,6 +87,11 @@ edgeq_status tiny_run(tiny_t *model) {
 #ifdef TINY_NOPS
   __asm__ volatile(".rept " TINY_NOPS "\n nop\n .endr");
 #endif
+#ifdef TINY_LOOP /* instructions to repeat TINY_TIMES times */
+  __asm__ volatile("  li t0, " TINY_TIMES "\n  .balign 16\n.option push\n.option norvc\n1:\n  " TINY_LOOP
+                   "\n  addi t0, t0, -1\n  bnez t0, 1b\n.option pop" ::
+                       : "t0", "t1", "t2", "memory");
+#endif
   sum = total((const int8_t *)(arena + 20));
   memcpy(arena + 36, &sum, sizeof sum);
   EDGEQ_ON_STEP(2);
