@@ -67,13 +67,13 @@ def layers(kernel: Kernel) -> dict[str, Case]:
             output = "a1" if activations == "a8" else activations
             case = make_levels_case(kernel.op, x, w, inputs=activations, weights=name.weights, output=output, **attrs)
         else:
-            case = _with_weights(make_case(kernel.op, x, w, output_zero_point=-128, **attrs), name.weights)
+            case = of_format(make_case(kernel.op, x, w, output_zero_point=-128, **attrs), name.weights)
         if takes(kernel, case.node) and kernel.accepts(case.facts):
             found[label] = case
     return found
 
 
-def _with_weights(case: Case, weights: str) -> Case:
+def of_format(case: Case, weights: str) -> Case:
     """The case with weights that are integers of this format."""
     if weights == "w8":
         return case

@@ -6,6 +6,7 @@ at an unmapped page. Counts are those of `edgeq bench`: everything from the entr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +39,18 @@ def run_layer(
     kernel: Kernel, case: Case, board: str, folder: Path, *, compiler: str = "auto", optimize: str = "speed"
 ) -> Measured:
     """The case on an emulated board; `folder` is for the files and may be used again."""
-    node = case.node
-    graph = Graph("layer", [node.input(0)], list(node.outputs), [node])
-    choice = Choice(kernel, "", 0, kernel.scratch_bytes(case.facts), None, (), None)
-    plan = plan_memory(graph, {id(node): choice})
+    return run_layers(kernel, [case], board, folder, compiler=compiler, optimize=optimize)[0]
+
+
+def run_layers(
+    kernel: Kernel, cases: Sequence[Case], board: str, folder: Path, *, compiler: str = "auto", optimize: str = "speed"
+) -> list[Measured]:
+    """Several cases as one model, each with an input of its own. The code is that of all of them."""
+    graph = _side_by_side(cases)
+    choices = {id(case.node): Choice(kernel, "", 0, kernel.scratch_bytes(case.facts), None, (), None) for case in cases}
+    plan = plan_memory(graph, choices)
     facts = {"name": "layer", "board": board, "optimize": optimize, "source": SOURCE}
-    files, manifest = render_files(graph, plan, {id(node): choice}, facts)
+    files, manifest = render_files(graph, plan, choices, facts)
     for path, text in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,11 +61,26 @@ def run_layer(
     program = build_folder(folder, manifest, target_board, work, compiler=compiler, profile=True)
     result = runner_for(target_board).run(
         program,
-        [case.stored_input()],
+        [b"".join(case.stored_input() for case in cases)],
         output_bytes=output_bytes(manifest),
         step_regions=step_regions(manifest),
         trace=False,
     )
-    assert result.instructions is not None
+    assert result.step_instructions is not None
     code, _ = model_bytes(program)
-    return Measured(case.read_output(result.outputs[0]), result.instructions, code, manifest["weights_bytes"])
+    measured, position = [], 0
+    for case, step, instructions in zip(cases, manifest["steps"], result.step_instructions, strict=True):
+        size = case.node.output.type.bytes
+        output = case.read_output(result.outputs[0][position : position + size])
+        measured.append(Measured(output, instructions, code, step["weights_bytes"]))
+        position += size
+    return measured
+
+
+def _side_by_side(cases: Sequence[Case]) -> Graph:
+    """A graph of layers that have nothing to do with each other; values and nodes get names of their own."""
+    for index, case in enumerate(cases):
+        case.node.name = f"layer{index}"
+        case.node.input(0).name, case.node.output.name = f"x{index}", f"y{index}"
+    nodes = [case.node for case in cases]
+    return Graph("layer", [n.input(0) for n in nodes], [n.output for n in nodes], nodes)
