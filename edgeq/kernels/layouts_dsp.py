@@ -79,6 +79,38 @@ def dense_4_outputs_paired(node: Node) -> dict[str, Any]:
     }
 
 
+def _nibbles(node: Node, taps: int) -> dict[str, Any]:
+    """[o / 4][tap] halfwords u0 + 16 u1 + 256 u2 + 4096 w3, u = w + 8; `bias`: starting sums of the same kind."""
+    filled = blocks(rows(node).astype(np.int64), 4, taps)
+    count = len(filled)
+    ordered = filled.reshape(count, 4, -1, 4)[..., TAP_ORDER].reshape(count, 4, -1)
+    halves = np.tensordot(_NIBBLE_SCALES, ordered + np.array([8, 8, 8, 0]).reshape(4, 1), ((0,), (1,)))
+    return {"weights": np.ascontiguousarray(halves.astype("<i2")).view(np.int8)}
+
+
+_NIBBLE_SCALES = np.array([1, 16, 256, 4096])
+
+
+def _fields(node: Node, scales: Array, multipliers: Array | None = None) -> dict[str, Any]:
+    """Tables of kernels whose sums come out times `scales`, the last one with the others in it."""
+    bias, factor, right = _factor_words(node, multipliers)
+    fill = -len(bias) % len(scales)
+    starts = np.pad(bias, (0, fill)).reshape(-1, len(scales)) * scales
+    starts[:, -1] = starts.sum(axis=1)
+    table = np.pad(np.stack([factor, right], axis=1), ((0, fill), (0, 0)))
+    return {"bias": starts.astype(np.int32), "multiplier": table.astype(np.int32), "shift": _NONE.astype(np.int8)}
+
+
+def conv_4_channels_nibbles(node: Node) -> dict[str, Any]:
+    """As `_nibbles`, taps filled up to a multiple of 4; `multiplier` is [channel][2]: factor, shift."""
+    return _nibbles(node, 4) | _fields(node, _NIBBLE_SCALES)
+
+
+def dense_4_outputs_nibbles(node: Node) -> dict[str, Any]:
+    """As `_nibbles`, taps filled up to a multiple of 8; `multiplier` is [o][2]: factor, shift."""
+    return _nibbles(node, 8) | _fields(node, _NIBBLE_SCALES, untied_multipliers(node))
+
+
 def depthwise_3x3_records(node: Node) -> dict[str, Any]:
     """Everything about a channel in 20 bytes: 9 weights, shift, factor, bias, as edgeq_depthwise_conv2d.h says.
 
@@ -116,5 +148,12 @@ def depthwise_4_channels_stream(node: Node) -> dict[str, Any]:
     return {"weights": weights, "bias": _NONE, "multiplier": _NONE, "shift": _NONE.astype(np.int8)}
 
 
-_ROWS = (conv_4_channels_paired, dense_4_outputs_paired, depthwise_3x3_records, depthwise_4_channels_stream)
+_ROWS = (
+    dense_4_outputs_nibbles,
+    conv_4_channels_nibbles,
+    conv_4_channels_paired,
+    dense_4_outputs_paired,
+    depthwise_3x3_records,
+    depthwise_4_channels_stream,
+)
 LAYOUTS |= {f.__name__: f for f in _ROWS}

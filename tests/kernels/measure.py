@@ -13,8 +13,10 @@ import numpy as np
 
 from edgeq.kernels.features import kernel_features
 from edgeq.kernels.registry import kernels
+from edgeq.kernels.select import fits
 from tests.kernels.cases import Case, make_case
 from tests.kernels.machine import Machine
+from tests.kernels.narrow import narrow
 
 SAME = {"pads": (1, 1, 1, 1)}
 RELU = {"output_zero_point": -128}
@@ -42,7 +44,14 @@ LAYERS: dict[str, Case] = {
     "ad dense 640->128": make_case("dense", (1, 640), (128, 640), **RELU),
     "ad dense 8->128": make_case("dense", (1, 8), (128, 8), **RELU),
     "ic dense 64->10": make_case("dense", (1, 64), (10, 64)),
+    "dense 256->256": make_case("dense", (1, 256), (256, 256), **RELU),
 }
+for bits, width in ((4, "4 bits"), (2, "2 bits"), (0, "ternary")):
+    LAYERS |= {
+        f"3x3 64->64, {width}": narrow(make_case("conv2d", (1, 8, 8, 64), (64, 3, 3, 64), **SAME, **RELU), bits),
+        f"1x1 64->64, {width}": narrow(make_case("conv2d", (1, 25, 5, 64), (64, 1, 1, 64), **RELU), bits),
+        f"dense 256->256, {width}": narrow(make_case("dense", (1, 256), (256, 256), **RELU), bits),
+    }
 
 
 def main(words: list[str]) -> None:
@@ -59,7 +68,7 @@ def main(words: list[str]) -> None:
                         text = f"{kernel.name} {board} {compiler} {name}"
                         if kernel.op != case.node.op or not all(w in text for w in words):
                             continue
-                        if not kernel.runs_on(features) or not kernel.accepts(case.facts):
+                        if not fits(kernel, case.node, case.facts, features):
                             continue
                         result = machine.run(kernel, case)
                         right = "" if np.array_equal(result.output, case.expected()) else "  WRONG"

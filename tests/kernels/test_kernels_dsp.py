@@ -6,15 +6,17 @@ Inputs end at a page that is not mapped; outputs and scratch lie between canarie
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeq.kernels.matching import takes
 from edgeq.kernels.registry import Kernel, kernels
 from tests.kernels.cases import Case, constant_channels, make_case
+from tests.kernels.narrow import narrow
 from tests.tools import need
 from tests.unit.test_kernels_accumulate import GRID, convolutions
 
@@ -28,6 +30,27 @@ def tied(case: Case) -> Case:
     params["multiplier"] = np.full_like(params["multiplier"], 1 << 30)
     params["shift"] = np.full_like(params["shift"], -5)
     return case
+
+
+def _narrow_cases(bits: int) -> dict[str, Case]:
+    same = {"pads": (1, 1, 1, 1)}
+    cases = {
+        "1x1": make_case("conv2d", (1, 5, 5, 72), (12, 1, 1, 72)),
+        "3x3": make_case("conv2d", (1, 6, 5, 24), (8, 3, 3, 24), **same, input_zero_point=-128),
+        "odd": make_case("conv2d", (1, 5, 3, 7), (11, 3, 2, 7), **same, clamp=(-10, 50)),
+        "long": make_case("conv2d", (1, 2, 2, 64), (5, 3, 3, 64), **same, shifts=(-12, -10)),
+        "one": make_case("conv2d", (1, 1, 1, 1), (1, 1, 1, 1)),
+        "ends": make_case("conv2d", (1, 4, 5, 17), (9, 3, 3, 17), **same, extreme=1, input_zero_point=127),
+        "constants": constant_channels(make_case("conv2d", (1, 3, 3, 4), (9, 1, 1, 4))),
+        "dense": make_case("dense", (1, 256), (64, 256)),
+        "dense odd": make_case("dense", (1, 3, 17), (9, 17), clamp=(-50, 90)),
+        "dense long": make_case("dense", (1, 2, 389), (71, 389), shifts=(-13, -10)),
+        "dense one": make_case("dense", (1, 1), (1, 1)),
+        "dense ends": make_case("dense", (1, 300), (13, 300), extreme=1, input_zero_point=-128),
+        "dense ties": tied(make_case("dense", (1, 40, 8), (12, 8), output_zero_point=-2)),
+        "dense constants": constant_channels(make_case("dense", (1, 9), (11, 9))),
+    }
+    return {f"{name}, {bits} bits": narrow(case, bits) for name, case in cases.items()}
 
 
 MORE: dict[str, Case] = {
@@ -51,22 +74,22 @@ MORE: dict[str, Case] = {
     "depthwise ends": make_case("depthwise_conv2d", (1, 4, 4, 8), (3, 3, 8), extreme=True, pads=(1, 1, 1, 1)),
     "narrow constants": constant_channels(make_case("conv2d", (1, 3, 3, 4), (9, 1, 1, 4))),
 }
-CASES = {**GRID, **MORE}
+CASES = {**GRID, **MORE, **_narrow_cases(4), **_narrow_cases(2), **_narrow_cases(0)}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("dsp")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    need("unicorn", "zig", "gcc-arm")
+    from tests.kernels.machine import Machine  # needs the emulator
+
+    return {c: Machine.of("cortex-m4", c, tmp_path_factory.mktemp(c)) for c in ("zig", "gcc")}
 
 
 def _fits(kernel: Kernel, case: Case) -> bool:
-    return kernel.op == case.node.op and kernel.accepts(case.facts)
+    return kernel.op == case.node.op and takes(kernel, case.node) and kernel.accepts(case.facts)
 
 
-def _check(kernel: Kernel, case: Case, compiler: str, folder: Path) -> None:
-    from tests.kernels.machine import Machine  # needs the emulator
-
-    machine = Machine.of("cortex-m4", compiler, folder)
+def _check(kernel: Kernel, case: Case, machine: Any) -> None:
     for in_place in {False, 0 in kernel.in_place_inputs(case.facts)}:
         # An odd address lets the input end exactly where nothing is mapped.
         result = machine.run(replace(kernel, alignment=1), case, in_place)
@@ -76,12 +99,11 @@ def _check(kernel: Kernel, case: Case, compiler: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
 @pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
-def test_grid(kernel: Kernel, compiler: str, folder: Path) -> None:
-    need("unicorn", "zig" if compiler == "zig" else "gcc-arm")
+def test_grid(kernel: Kernel, compiler: str, machines: dict[str, Any]) -> None:
     names = [name for name, case in CASES.items() if _fits(kernel, case)]
     assert names
     for name in names:
-        _check(kernel, CASES[name], compiler, folder)
+        _check(kernel, CASES[name], machines[compiler])
 
 
 @st.composite
@@ -107,8 +129,7 @@ def depthwise(draw: st.DrawFn) -> Case:
 
 @settings(max_examples=80)
 @given(case=convolutions() | depthwise())
-def test_any_convolution(case: Case, folder: Path) -> None:
-    need("unicorn", "zig")
+def test_any_convolution(case: Case, machines: dict[str, Any]) -> None:
     for kernel in ROWS:
         if _fits(kernel, case):
-            _check(kernel, case, "zig", folder)
+            _check(kernel, case, machines["zig"])

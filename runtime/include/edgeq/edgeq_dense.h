@@ -71,6 +71,12 @@ void edgeq_dense_a8_wt5_table__c(const edgeq_dense_t *layer, const int8_t *input
  * [out_c / 4][in_c / 8][4] words of edgeq_nibble_pairs.h. scratch: aligned to 4; 16 bytes per 8 and 4 per 32 inputs. */
 void edgeq_dense_a8_w4_4ch__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* 4-bit weights, for cores with the DSP extension: |accumulators| < 2^19, none that is half-way between two outputs; 4
+ * outputs at a time. weights: [out_c / 4][tap] halfwords (w0 + 8) + 16 (w1 + 8) + 256 (w2 + 8) + 4096 w3 of four outputs,
+ * taps filled up to a multiple of 8 and in the order 0, 2, 1, 3. bias: per four outputs b0, 16 b1, 256 b2 and the sum of
+ * these and 4096 b3. multiplier: per output 2 m - 2^32 (modulo 2^32) and shift; shift: not read. */
+void edgeq_dense_a8_w4_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

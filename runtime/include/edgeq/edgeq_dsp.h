@@ -37,6 +37,12 @@ static inline uint32_t edgeq_odd_bytes(uint32_t word) {
   return result;
 }
 
+/* sum + both halves of a word. */
+static inline int32_t edgeq_add_halves(int32_t sum, uint32_t halves) {
+  __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(halves), "r"(0x00010001));
+  return sum;
+}
+
 /* Assembly that requantizes `sum` with TFLite's double rounding, and one that then stores the byte at `address`.
  *
  * factor: the multiplier m as 2 m - 2^32, so that sum + sum * factor / 2^32 is the high product sum * m / 2^31, rounded

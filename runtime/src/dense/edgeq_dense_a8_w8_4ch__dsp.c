@@ -9,22 +9,9 @@
  * Per 8 taps: 3 LDM, 8 SXTB16, 16 SMLAD for 32 MACs, plus 3 for every 16 taps: 0.89 instructions per MAC. 11 for every
  * output go into starting the sum, requantizing and storing. The limit is SMLAD (0.5), then SXTB16 (0.25).
  */
-#include "edgeq/edgeq_dense.h"
-#include "edgeq/edgeq_dsp.h"
-
-#define TAPS 128   /* a multiple of 16 */
-#define OUTPUTS 64 /* a multiple of 4 */
-
-typedef struct {
-  const int8_t *weights;
-  const uint32_t *inputs, *inputs_end;
-  const int32_t *sums, *sums_end; /* 4 per block */
-  int32_t weights_step;           /* bytes from the end of a block's weights to the next one's */
-  int32_t *sums_output;           /* where sums go that wait for more taps; null: requantize and store */
-  const int32_t *table;           /* 8 words per block */
-  int8_t *output;
-  int32_t zero_point;
-} edgeq_blocks_t;
+#define EDGEQ_INPUTS_TAP_BYTES 4
+#define EDGEQ_INPUTS_EXCESS 0
+#include "inputs_dsp.h"
 
 /* Four taps: inputs in a and b, sums in r4 to r7. */
 #define TAPS_4(a, b)             \
@@ -71,8 +58,7 @@ EDGEQ_NAKED static void sum_blocks(__attribute__((unused)) const edgeq_blocks_t 
       "ldr r1, [sp, #4]\n"
       "ldm r2!, {r4-r7}\n"
       "str r2, [sp, #12]\n"
-      "ldr r3, [sp, #40]\n"
-      "bx r3\n"
+      "ldr pc, [sp, #40]\n"
       ".balign 4\n"
       "2:\n" TAPS_8 TAPS_8 "ldr r2, [sp, #8]\n"
       "cmp r1, r2\n"
@@ -104,62 +90,7 @@ EDGEQ_NAKED static void sum_blocks(__attribute__((unused)) const edgeq_blocks_t 
       "pop {r4-r11, pc}\n");
 }
 
-/* `count` inputs as 16-bit values, from tap `first` of a row of `in_c` on; those beyond its end meet weights of 0. */
-static void expand(uint32_t *to, const int8_t *row, int32_t first, int32_t count, int32_t in_c) {
-  const edgeq_unaligned_t *from = (const edgeq_unaligned_t *)(const void *)(row + first);
-  const int32_t whole = (first + count < in_c ? count : in_c - first) >> 2;
-  for (int32_t i = 0; i < whole; i++, to += 2) {
-    const uint32_t word = from[i].value;
-    to[0] = edgeq_even_bytes(word);
-    to[1] = edgeq_odd_bytes(word);
-  }
-  for (int32_t tap = first + 4 * whole; tap < first + count; tap += 4, to += 2) {
-    uint32_t word = 0;
-    for (int32_t i = 0; i < 4 && tap + i < in_c; i++) {
-      word |= (uint32_t)(uint8_t)row[tap + i] << (8 * i);
-    }
-    to[0] = edgeq_even_bytes(word);
-    to[1] = edgeq_odd_bytes(word);
-  }
-}
-
-/* Outputs [first, first + count) of one row; blocks that are not full have room to be stored whole. */
-static void outputs(const edgeq_dense_t *layer, const int8_t *row, int32_t first, int32_t count, int8_t *output) {
-  uint32_t inputs[TAPS / 2];
-  int32_t waiting[OUTPUTS];
-  const int32_t taps = (layer->in_c + 7) & ~7;
-  edgeq_blocks_t blocks = {0, inputs, 0, layer->bias + first, 0, 0, 0, layer->multiplier + 2 * first, output, 0};
-  blocks.zero_point = layer->output_zero_point;
-  for (int32_t tap = 0; tap < taps; tap += TAPS) {
-    const int32_t here = tap + TAPS < taps ? TAPS : taps - tap;
-    expand(inputs, row, tap, here, layer->in_c);
-    blocks.weights = layer->weights + first * taps + 4 * tap;
-    blocks.weights_step = 4 * (taps - here);
-    blocks.inputs_end = inputs + here / 2;
-    blocks.sums_end = blocks.sums + ((count + 3) & ~3);
-    blocks.sums_output = tap + here == taps ? 0 : waiting;
-    sum_blocks(&blocks);
-    blocks.sums = waiting;
-  }
-}
-
 void edgeq_dense_a8_w8_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch) {
-  const int32_t out_c = layer->out_c, full = out_c & ~3;
-  const int32_t most = layer->in_c <= TAPS ? full : OUTPUTS;
   (void)scratch;
-  for (int32_t row = 0; row < layer->rows; row++) {
-    for (int32_t first = 0; first < full; first += most) {
-      outputs(layer, input, first, full - first < most ? full - first : most, output + first);
-    }
-    if (full != out_c) {
-      int8_t last[4];
-      outputs(layer, input, full, out_c - full, last);
-      for (int32_t o = full; o < out_c; o++) {
-        output[o] = last[o - full];
-      }
-    }
-    edgeq_clamp_bytes(output, out_c, layer->clamp_min, layer->clamp_max);
-    input += layer->in_c;
-    output += out_c;
-  }
+  edgeq_for_each_row(layer, input, output, sum_blocks);
 }
