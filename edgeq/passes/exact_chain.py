@@ -184,11 +184,13 @@ def _per_channel(constant: Array, state: Pending) -> Array | None:
         return constant.reshape(1)
     source = state.source.shape if isinstance(state.source, Sums) else state.source.value.shape
     only = state.source.channels if isinstance(state.source, Sums) else 0
+    moves = {n.op for n in state.moves}
+    if moves - {"reshape"}:
+        if moves - {"max_pool2d", "resize_nearest"} or only not in (0, source[-1]):
+            return None
+        only = source[-1]
     if isinstance(state.source, Input):
         only = source[-1]
-    moves = {n.op for n in state.moves}
-    if moves - {"reshape"} and moves - {"max_pool2d", "resize_nearest"}:
-        return None
     flat = np.broadcast_to(constant, state.shape).reshape(-1)
     for first in range(len(source) - 1, -1, -1):
         period = prod(source[first:])

@@ -22,8 +22,8 @@ SHIFT = 128
 """Unsigned integers of eight bits are stored less this."""
 FLOAT_DOUBT = 2.0**-21
 """Of the largest sum: how far float32 sums may be beside the real ones."""
-REQUANTIZED_FROM = 16
-"""Levels of an output from which the requantizing epilogue is tried before thresholds."""
+REQUANTIZED_FROM = 17
+"""Levels of an output, more than four bits, from which the requantizing epilogue is tried before thresholds."""
 FORMATS = (("au1", 0, 1), ("au2", 0, 3), ("a2", -2, 1), ("au4", 0, 15), ("a4", -8, 7))
 """Narrow formats of activations by rising width, with the integers that they hold."""
 

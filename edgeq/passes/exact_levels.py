@@ -80,12 +80,10 @@ def shared_row(found: Thresholds) -> tuple[Array, Array] | None:
     rows, low, high = found.rows, found.low[:, np.newaxis], found.high[:, np.newaxis]
     if rows.shape[1] == 0:
         return None
-    inside = (rows > low) & (rows <= high)
-    limit = np.abs(rows).max()
-    certain = np.abs(rows) < limit
+    certain = np.abs(rows) < np.abs(rows).max()  # at the end of the search a threshold may be anything beyond
     row = rows[int(np.argmax(certain.sum(axis=1)))]
     # Any level that both rows show gives the shift; it is then proved for all.
-    usable = inside & (np.abs(row) < limit)
+    usable = certain & (np.abs(row) < np.abs(rows).max())
     first = np.argmax(usable, axis=1)
     shift = np.where(usable.any(axis=1), row[first] - rows[np.arange(len(rows)), first], 0)
     same = row[np.newaxis, :] - shift[:, np.newaxis]

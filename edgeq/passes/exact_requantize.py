@@ -53,6 +53,8 @@ def _fit(op: str, row: Array, steps: Array, low: int, high: int) -> tuple[int, f
     if len(used) > 1:
         places = used - 0.5
         spread = places - places.mean()
+        if not spread.any():
+            return None
         factor = float((spread * at).sum() / (spread**2).sum())
         offset = float(at.mean() - factor * places.mean())
     else:

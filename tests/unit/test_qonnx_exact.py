@@ -1,0 +1,447 @@
+"""Exact quantization, rule by rule: each case on the smallest network that shows it, compared with qonnx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeq.errors import CalibrationError, UnsupportedError
+from edgeq.ir.graph import Graph, Node
+from edgeq.ir.types import Array
+from edgeq.npz import random_samples, to_internal, to_original
+from edgeq.passes.exact_levels import find_thresholds, shared_row
+from tests.unit.qonnx_models import Net, by_edgeq, disagreements, endpoint, folded
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def array(*shape: int, seed: int = 0, scale: float = 1.0) -> Array:
+    return (np.random.default_rng(seed).normal(size=shape) * scale).astype(np.float32)
+
+
+def layer(graph: Graph, op: str) -> Node:
+    (found,) = (n for n in graph.nodes if n.op == op)
+    return found
+
+
+def dense_net(weights: Array, *, weight_bits: int = 4, bits: int = 4, signed: int = 1, **last: Any) -> tuple[Net, str]:
+    """Quant -> MatMul with weights [inputs, outputs] of scale 1; the name of the sums."""
+    net = Net(1, len(weights))
+    x = net.quant("x", bits, signed=signed)
+    return net, net.add("MatMul", x, net.quant(net.constant(weights), weight_bits))
+
+
+def whole(*shape: int, low: int, high: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).integers(low, high + 1, size=shape).astype(np.float32)
+
+
+# thresholds
+
+
+def test_thresholds_are_those_of_brute_force() -> None:
+    gains = np.array([0.37, -0.21, 0.0, 1.9])[:, np.newaxis]
+    offsets = np.array([0.5, -3.2, 1.0, 0.0])[:, np.newaxis]
+
+    def function(n: Array) -> Array:
+        return np.asarray(np.clip(np.rint(n * gains + offsets), -4, 3).astype(np.int64))
+
+    low, high = np.full(4, -30), np.full(4, 30)
+    found = find_thresholds(function, np.arange(-3, 4), low, high, "here")
+    assert found.falling.tolist() == [False, True, False, False]
+    n = np.tile(np.arange(-30, 31), (4, 1))
+    told = -4 + (found.rows[:, np.newaxis, :] <= np.where(found.falling[:, np.newaxis], -n, n)[..., np.newaxis]).sum(2)
+    assert np.array_equal(told, function(n))
+
+
+def test_functions_that_rise_and_fall_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match="rises and falls in channel 1"):
+        find_thresholds(
+            lambda n: np.where(np.arange(2)[:, np.newaxis] == 1, abs(n), n), np.arange(1, 4), *ends(2), where="quant"
+        )
+
+
+def ends(channels: int) -> tuple[Array, Array]:
+    return np.full(channels, -9), np.full(channels, 9)
+
+
+def test_rows_that_are_shifts_of_one_another_are_shared() -> None:
+    def function(n: Array) -> Array:
+        return np.asarray(np.clip((n + np.array([[0], [5], [-200]])) // 4, 0, 7).astype(np.int64))
+
+    found = find_thresholds(function, np.arange(1, 8), np.full(3, -40), np.full(3, 40), "here")
+    shared = shared_row(found)
+    assert shared is not None
+    row, shift = shared
+    for n in range(-40, 41):
+        told = (row <= (n + shift)[:, np.newaxis]).sum(axis=1)
+        assert told.tolist() == function(np.full((3, 1), n))[:, 0].tolist()
+
+
+def test_rows_of_different_gains_are_not_shared() -> None:
+    found = find_thresholds(lambda n: n // np.array([[4], [5]]), np.arange(1, 4), *ends(2), where="here")
+    assert shared_row(found) is None
+
+
+@pytest.mark.parametrize("rounding", ["ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN"])
+def test_ties_go_where_qonnx_puts_them(rounding: str) -> None:
+    """Half of all sums lie between two levels."""
+    net, sums = dense_net(whole(8, 5, low=-3, high=3), bits=3)
+    y = net.quant(net.add("Div", sums, net.constant(6.0)), 4, 0.5, rounding=rounding)
+    assert disagreements(net.model(y), whole(40, 8, low=-4, high=3)) == 0
+
+
+def test_divisions_round_once() -> None:
+    """1 / 6 in float32 times 3 is more than 0.5; 3 / 6 is a tie."""
+    net, sums = dense_net(np.eye(4, dtype=np.float32) * 3, bits=3)
+    y = net.quant(net.add("Div", sums, net.constant(6.0)), 4)
+    assert disagreements(net.model(y), whole(30, 4, low=-4, high=3)) == 0
+
+
+def test_integer_means_of_batch_norms_meet_the_edge_of_sign() -> None:
+    net, sums = dense_net(whole(9, 6, low=-3, high=3), bits=2)
+    mean, zero = np.arange(-2, 4), np.zeros(6)
+    normed = net.norm(sums, [1.3, -0.7, 2.1, 0.9, -1.1, 0.2], zero, mean, np.linspace(0.3, 9, 6))
+    assert disagreements(net.model(net.bipolar(normed, 0.5)), whole(80, 9, low=-2, high=1)) == 0
+
+
+def test_falling_channels_negate_their_weights() -> None:
+    net, sums = dense_net(np.array([[3.0, 3.0], [-2.0, -2.0]]))
+    graph = folded(net.model(net.quant(net.add("Mul", sums, net.constant([1.0, -1.0])), 2)))
+    assert layer(graph, "dense").input(1).constant.tolist() == [[3, -2], [-3, 2]]
+
+
+def test_falling_channels_with_weights_of_minus_128() -> None:
+    """+128 does not fit: the levels are turned around behind the layer."""
+    net, sums = dense_net(np.array([[-128.0, -128.0, 5.0], [127.0, 127.0, -7.0]]), weight_bits=8)
+    for bits, signed in ((1, 1), (2, 1), (4, 0), (8, 1)):
+        scaled = net.add("Mul", sums, net.constant([0.01, -0.01, -0.3]))
+        data = net.model(net.quant(scaled, bits, signed=signed))
+        assert disagreements(data, whole(60, 2, low=-8, high=7)) == 0
+        graph = folded(data)
+        assert any(n.op == "depthwise_conv2d" for n in graph.nodes)
+        assert layer(graph, "dense").input(1).constant.min() == -128
+
+
+def test_two_levels_take_one_threshold_per_channel() -> None:
+    net, sums = dense_net(whole(16, 8, low=-1, high=1), bits=1)
+    graph = folded(net.model(net.bipolar(net.norm(sums, array(8), array(8), array(8), np.ones(8)))))
+    node = layer(graph, "dense")
+    assert node.input(3).shape == (8, 1)
+    assert node.optional(2) is None
+    assert graph.outputs[0].type.format == "a1"
+
+
+def test_many_levels_take_a_factor_where_it_is_exact() -> None:
+    """A bias on the sums' own grid and no ties: nine bytes per channel instead of 254 thresholds."""
+    net, sums = dense_net(whole(16, 4, low=-7, high=7), bits=4)
+    biased = net.add("Add", sums, net.constant([3.0, -5.0, 0.0, 11.0]))
+    data = net.model(net.quant(biased, 8, 3.7, signed=0))
+    assert layer(folded(data), "dense").optional(3) is None
+    assert disagreements(data, whole(60, 16, low=-8, high=7)) == 0
+
+
+def test_many_levels_share_thresholds_where_ties_forbid_a_factor() -> None:
+    net, sums = dense_net(whole(16, 4, low=-7, high=7), bits=4)
+    data = net.model(net.quant(net.add("Add", sums, net.constant([3.0, -5.0, 0.0, 11.0])), 6, 4.0))
+    node = layer(folded(data), "dense")
+    assert node.input(3).shape == (1, 63)
+    assert disagreements(data, whole(60, 16, low=-8, high=7)) == 0
+
+
+def test_channels_that_never_change_take_a_factor_too() -> None:
+    weights = whole(6, 3, low=-7, high=7)
+    weights[:, 1] = 0
+    net, sums = dense_net(weights)
+    data = net.model(net.quant(net.add("Add", sums, net.constant([0.0, 9.0, -4.0])), 7, 1.3))
+    assert layer(folded(data), "dense").optional(3) is None
+    assert disagreements(data, whole(40, 6, low=-8, high=7)) == 0
+
+
+# formats
+
+
+@pytest.mark.parametrize(
+    ("bits", "signed", "narrow", "name", "bounds"),
+    [
+        (1, 1, 0, "a1", (-1, 1)),
+        (1, 0, 0, "au1", (0, 1)),
+        (2, 1, 1, "a2", (-1, 1)),
+        (2, 0, 0, "au2", (0, 3)),
+        (3, 0, 0, "au4", (0, 7)),
+        (4, 1, 0, "a4", (-8, 7)),
+        (5, 0, 0, "", (0, 31)),
+        (8, 0, 0, "", (-128, 127)),
+    ],
+)
+def test_activations_have_the_narrowest_format(
+    bits: int, signed: int, narrow: int, name: str, bounds: tuple[int, int]
+) -> None:
+    net = Net(1, 4)
+    x = net.quant("x", bits, 0.25, signed=signed, narrow=narrow)
+    graph = folded(net.model(net.add("MatMul", x, net.quant(net.constant(array(4, 2)), 2))))
+    rule = graph.meta["inputs"]["x"]["quantizer"]
+    assert graph.inputs[0].type.format == name
+    assert (rule["low"], rule["high"]) == bounds
+
+
+def test_a_dense_layer_reads_packed_rows_that_end_inside_bytes_as_an_image() -> None:
+    net = Net(1, 3, 4, 4)
+    x = net.quant("x", 2)
+    conv = net.add("Conv", x, net.quant(net.constant(array(5, 3, 3, 3)), 2))
+    flat = net.add("Flatten", net.quant(conv, 2))
+    data = net.model(net.add("MatMul", flat, net.quant(net.constant(array(20, 6)), 2)))
+    graph = folded(data)
+    assert [n.op for n in graph.nodes] == ["conv2d", "conv2d", "reshape"]
+    assert disagreements(data, array(12, 3, 4, 4)) == 0
+
+
+# between grids
+
+
+def test_chains_on_a_grid_become_one_table() -> None:
+    net = Net(1, 6)
+    x = net.quant("x", 5)
+    y = net.add("Sigmoid", net.add("Mul", x, net.constant(0.3)))
+    z = net.quant(net.add("Add", y, net.constant(-0.1)), 4, 0.07)
+    data = net.model(z)
+    assert [n.op for n in folded(data).nodes] == ["table"]
+    assert disagreements(data, array(20, 6, scale=9)) == 0
+
+
+def test_chains_per_channel_on_a_grid_become_thresholds() -> None:
+    net = Net(1, 3, 2, 2)
+    x = net.quant("x", 5)
+    conv = net.add(
+        "Conv",
+        net.quant(net.norm(x, array(3), array(3), array(3), np.ones(3)), 3),
+        net.quant(net.constant(array(2, 3, 1, 1)), 3),
+    )
+    data = net.model(conv)
+    assert layer(folded(data), "depthwise_conv2d").input(3).shape == (3, 7)
+    assert disagreements(data, array(20, 3, 2, 2, scale=9)) == 0
+
+
+@pytest.mark.parametrize("op", ["Add", "Sub"])
+@pytest.mark.parametrize(("bits", "signed"), [(3, 0), (7, 1), (8, 0), (8, 1)])
+def test_sums_of_grids(op: str, bits: int, signed: int) -> None:
+    net = Net(1, 2, 3, 3)
+    parts = [net.quant("x", 8, 0.5), net.quant("x", 8, 0.5)]
+    a, b = (
+        net.quant(net.add("Mul", p, net.constant(f)), bits, 0.5, signed=signed)
+        for p, f in zip(parts, (1.0, -0.7), strict=True)
+    )
+    data = net.model(net.quant(net.add(op, a, b), 6, 1.5))
+    assert disagreements(data, array(20, 2, 3, 3, scale=40)) == 0
+
+
+def test_grids_of_related_scales_are_added() -> None:
+    net = Net(1, 2, 3, 3)
+    x = net.quant("x", 8, 0.5)
+    a, b = net.quant(x, 5, 1.5), net.quant(x, 4, 0.5, signed=0)
+    data = net.model(net.quant(net.add("Add", a, b), 5, 0.75))
+    assert disagreements(data, array(20, 2, 3, 3, scale=9)) == 0
+
+
+def test_rectified_grids_stay_on_their_grid() -> None:
+    net = Net(1, 6)
+    x = net.add("Relu", net.quant("x", 4, 0.5))
+    data = net.model(net.add("MatMul", x, net.quant(net.constant(array(6, 2)), 3)))
+    assert [n.op for n in folded(data).nodes] == ["table", "dense"]
+    assert disagreements(data, array(20, 6, scale=3)) == 0
+
+
+@pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
+def test_averages_then_quantization(pads: list[int]) -> None:
+    net = Net(1, 2, 6, 6)
+    x = net.quant("x", 4, 0.5, signed=0)
+    y = net.add("AveragePool", x, kernel_shape=[3, 3], strides=[1, 1], pads=pads, count_include_pad=1)
+    data = net.model(net.quant(y, 4, 0.25, signed=0))
+    assert disagreements(data, array(20, 2, 6, 6, scale=5)) == 0
+
+
+@pytest.mark.parametrize("second", [False, True])
+@pytest.mark.parametrize("rounding", ["FLOOR", "ROUND"])
+def test_trunc(second: bool, rounding: str) -> None:
+    net = Net(1, 2, 4, 4)
+    x = net.quant("x", 4, 0.5, signed=0)
+    pooled = net.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
+    total = net.add("Mul", pooled, net.constant(4.0))
+    if second:
+        operands = [net.constant(v) for v in (0.5, 0.0, 6.0, 2.0, 4.0)]
+        y = net.add("Trunc", total, *operands, domain=net.domain, rounding_mode=rounding, signed=0)
+    else:
+        operands = [net.constant(v) for v in (0.5, 0.0, 6.0, 4.0)]
+        y = net.add("Trunc", total, *operands, domain=net.domain, rounding_mode=rounding)
+    data = net.model(y)
+    if second:  # the executor takes the first version, which has one input less
+        assert layer(folded(data), "depthwise_conv2d").input(3).shape[1] == 15
+        return
+    assert disagreements(data, array(20, 2, 4, 4, scale=5)) == 0
+
+
+def test_the_maximum_of_sums_is_the_maximum_of_levels() -> None:
+    net = Net(1, 2, 4, 4)
+    conv = net.add("Conv", net.quant("x", 3), net.quant(net.constant(array(3, 2, 1, 1)), 3))
+    pooled = net.add("MaxPool", net.norm(conv, [-1.0, 2.0, 0.5], array(3), array(3), np.ones(3)), kernel_shape=[2, 2])
+    data = net.model(net.quant(net.add("Relu", pooled), 3, 0.5))
+    assert disagreements(data, array(20, 2, 4, 4, scale=3)) == 0
+
+
+# borders
+
+
+def test_input_preparation_is_repeated_exactly() -> None:
+    net = Net(1, 3, 4, 4)
+    scaled = net.add("Div", net.add("Sub", "x", net.constant([[[0.4]], [[0.5]], [[0.3]]])), net.constant(0.226))
+    conv = net.add("Conv", net.quant(scaled, 8, 0.0173), net.quant(net.constant(array(4, 3, 3, 3)), 4))
+    data = net.model(net.quant(conv, 4, 0.3))
+    samples = np.random.default_rng(0).random((20, 3, 4, 4)).astype(np.float32)
+    assert disagreements(data, samples) == 0
+    spec = endpoint(folded(data), "x")
+    assert isinstance(spec["real_offset"], list)
+
+
+def test_integers_of_an_input_survive_their_reals() -> None:
+    """What the C takes, as reals of the model, quantized again: the same integers."""
+    for bits, signed in ((1, 1), (1, 0), (2, 1), (4, 0), (8, 0), (8, 1)):
+        net = Net(1, 3, 4, 4)
+        scaled = net.add("Sub", net.add("Mul", "x", net.constant([[[2.0]], [[3.0]], [[-0.7]]])), net.constant(1.0))
+        conv = net.add(
+            "Conv",
+            net.quant(scaled, bits, 0.3, signed=signed, narrow=int(bits == 2)),
+            net.quant(net.constant(array(4, 3, 3, 3)), 4),
+        )
+        spec = endpoint(folded(net.model(conv)), "x")
+        given = random_samples([spec], 10).inputs["x"]
+        back = to_internal(spec, to_original({**spec, "source_dtype": "float32"}, given)[:, 0])
+        assert np.array_equal(back, to_internal(spec, given))
+        rule = spec["quantizer"]
+        assert given.min() >= rule["low"] and given.max() <= rule["high"]
+
+
+def test_inputs_that_are_never_quantized_need_samples() -> None:
+    net = Net(1, 5)
+    y = net.add("MatMul", "x", net.quant(net.constant(array(5, 3)), 4, 0.25))
+    data = net.model(net.quant(y, 4, 0.5))
+    with pytest.raises(CalibrationError, match="'x' is taken as reals"):
+        folded(data)
+    samples = array(50, 5, scale=2)
+    graph = folded(data, {"x": samples})
+    scale = graph.meta["inputs"]["x"]["real_scale"]
+    assert np.log2(scale) == round(np.log2(scale))
+    assert abs(samples).max() <= 128 * scale
+    assert abs(samples).max() > 63 * scale
+    assert disagreements(data, np.rint(samples / scale) * scale, {"x": samples}) == 0
+
+
+def test_a_last_softmax_is_left_out_and_said() -> None:
+    net, sums = dense_net(array(6, 3, scale=3))
+    graph = folded(net.model(net.add("Softmax", sums, axis=1, name="probabilities")))
+    assert "probabilities" in graph.meta["notes"][0]
+    assert graph.meta["outputs"]["probabilities"]["left_out"] == "softmax"
+    assert graph.outputs[0].type.dtype.value == "int32"
+
+
+def test_outputs_per_channel_keep_their_order_within_lists() -> None:
+    net, sums = dense_net(whole(6, 3, low=-7, high=7))
+    data = net.model(net.norm(sums, [1.5, -2.0, 0.1], array(3), array(3), np.ones(3)))
+    graph = folded(data)
+    (name,) = graph.meta["outputs"]
+    assert len(graph.meta["outputs"][name]["real_scale"]) == 3
+    assert disagreements(data, whole(20, 6, low=-8, high=7)) == 0
+
+
+def test_offsets_that_are_whole_sums_become_a_bias() -> None:
+    net, sums = dense_net(whole(6, 3, low=-7, high=7))
+    data = net.model(net.add("Add", sums, net.constant([4.0, -2.0, 9.0])))
+    graph = folded(data)
+    assert layer(graph, "dense").input(2).constant.tolist() == [4, -2, 9]
+    assert disagreements(data, whole(20, 6, low=-8, high=7)) == 0
+
+
+def test_doubt_about_float_sums_is_told() -> None:
+    net = Net(1, 4)
+    x = net.quant("x", 3, 0.1)
+    y = net.bipolar(net.add("MatMul", x, net.quant(net.constant(whole(4, 2, low=-3, high=3)), 3, 1.0)))
+    notes = folded(net.model(y)).meta["notes"]
+    assert len(notes) == 1
+    assert "rounding of float32 sums" in notes[0]
+
+
+# refusals: each names its node
+
+
+def refused(net: Net, *outputs: str) -> str:
+    with pytest.raises(UnsupportedError) as caught:
+        folded(net.model(*outputs))
+    return str(caught.value)
+
+
+def test_weights_that_are_not_quantized() -> None:
+    net = Net(1, 4)
+    y = net.add("MatMul", net.quant("x", 4), net.constant(array(4, 2)), name="plain")
+    assert "plain: its weights" in refused(net, net.quant(y, 4))
+
+
+def test_activations_that_are_not_quantized() -> None:
+    net, sums = dense_net(array(4, 4, scale=3))
+    y = net.add("MatMul", net.add("Relu", sums), net.quant(net.constant(array(4, 2)), 4), name="second")
+    text = refused(net, net.quant(y, 4))
+    assert "second: reads" in text
+    assert "not quantized" in text
+
+
+def test_functions_that_leave_the_grid() -> None:
+    net = Net(1, 4)
+    y = net.add("MatMul", net.add("Tanh", net.quant("x", 4)), net.quant(net.constant(array(4, 2)), 4), name="layer")
+    assert "tanh has taken off its grid" in refused(net, y)
+
+
+def test_scales_without_a_common_measure() -> None:
+    net = Net(1, 4)
+    x = net.quant("x", 4, 0.1)
+    y = net.add("Add", net.quant(x, 4, 0.2), net.quant(x, 4, 0.3137), name="sum")
+    assert "sum: add of grids with scales" in refused(net, net.quant(y, 4))
+
+
+def test_activations_without_direction() -> None:
+    net, sums = dense_net(array(4, 4, scale=3))
+    gelu = net.add("Mul", sums, net.add("Sigmoid", sums))
+    assert "rises and falls" in refused(net, net.quant(gelu, 4, 0.1))
+
+
+def test_a_maximum_before_a_falling_function() -> None:
+    net = Net(1, 2, 4, 4)
+    conv = net.add("Conv", net.quant("x", 3), net.quant(net.constant(array(3, 2, 1, 1)), 3))
+    pooled = net.add("MaxPool", conv, kernel_shape=[2, 2], name="pool")
+    y = net.quant(net.add("Mul", pooled, net.constant(-1.0), name="minus"), 3)
+    assert "minus: mul behind the maximum of 'pool' falls" in refused(net, y)
+
+
+def test_functions_at_the_end() -> None:
+    net, sums = dense_net(array(4, 4, scale=3))
+    assert "last: sigmoid at the end" in refused(net, net.add("Sigmoid", sums, name="last"))
+
+
+def test_all_refusals_come_in_one_list() -> None:
+    net = Net(1, 4)
+    first = net.add("MatMul", net.quant("x", 4), net.constant(array(4, 4)), name="one")
+    second = net.add("MatMul", net.quant("x", 4), net.constant(array(4, 4)), name="two")
+    text = refused(net, net.quant(first, 4), net.quant(second, 4))
+    assert "2 things" in text
+    assert "one:" in text and "two:" in text
+
+
+def test_outputs_are_those_of_the_samples() -> None:
+    """The comparison with qonnx sees a wrong integer."""
+    net, sums = dense_net(whole(6, 3, low=-7, high=7))
+    data = net.model(net.quant(sums, 4, 9.0))
+    samples = whole(20, 6, low=-8, high=7)
+    graph = folded(data)
+    node = layer(graph, "dense")
+    node.params["thresholds"] = node.params["thresholds"] + 3
+    (ours,) = by_edgeq(graph, samples).values()
+    (right,) = by_edgeq(folded(data), samples).values()
+    assert not np.array_equal(ours, right)
