@@ -28,7 +28,9 @@ def known_elements(graph: Graph) -> tuple[dict[int, Array], dict[int, Array]]:
     def observe(value: Value, array: Array) -> None:
         integers[id(value)] = array
 
-    run_integer(graph, {v.name: np.zeros(v.shape, v.type.dtype.numpy) for v in graph.inputs}, observe)
+    generator = np.random.default_rng(0)
+    noise = {v.name: generator.integers(*v.type.bounds, v.shape, v.type.dtype.numpy) for v in graph.inputs}
+    run_integer(graph, noise, observe)
     unknown: dict[int, Array] = {id(v): np.ones(v.shape) for v in graph.inputs}
     for node in graph.nodes:
         for value in node.inputs:

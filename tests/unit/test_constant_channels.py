@@ -16,6 +16,7 @@ from edgeq.narrow import Removed, narrow
 from edgeq.ops.build import GraphBuilder
 from edgeq.ops.execute import run_integer
 from edgeq.passes.constant_channels import KEPT, needed_channels, remove_channels
+from edgeq.passes.known_elements import known_elements
 from edgeq.passes.lower import lower
 from tests.unit.dead_networks import networks
 
@@ -40,7 +41,7 @@ def assert_same_bits(before: Graph, after: Graph) -> None:
         np.testing.assert_array_equal(wanted[name][..., channels] if array.ndim else wanted[name], array, err_msg=name)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(networks(), st.data())
 def test_narrowed_networks_give_the_same_bits(graph: Graph, data: st.DataObject) -> None:
     after = graph.copy()
@@ -52,6 +53,20 @@ def test_narrowed_networks_give_the_same_bits(graph: Graph, data: st.DataObject)
     assert_same_bits(graph, after)
     again = needed_channels(after)
     assert sum(int(m.sum()) for m in again.kept.values()) <= sum(int(m.sum()) for m in channels.kept.values())
+
+
+@settings(max_examples=80, deadline=None)
+@given(networks())
+def test_known_elements_are_the_same_for_every_input(graph: Graph) -> None:
+    integers, known = known_elements(graph)
+    x = RNG.integers(-128, 128, (5, *graph.inputs[0].shape[1:])).astype(np.int8)
+
+    def check(value: Value, array: Array) -> None:
+        mask = known[id(value)]
+        for one in array.reshape(-1, *value.shape):
+            np.testing.assert_array_equal(one[mask], integers[id(value)][mask], err_msg=value.name)
+
+    run_integer(graph, {graph.inputs[0].name: x}, check)
 
 
 class Net:
