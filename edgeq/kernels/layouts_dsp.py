@@ -79,16 +79,24 @@ def dense_4_outputs_paired(node: Node) -> dict[str, Any]:
     }
 
 
-def _nibbles(node: Node, taps: int) -> dict[str, Any]:
-    """[o / 4][tap] halfwords u0 + 16 u1 + 256 u2 + 4096 w3, u = w + 8; `bias`: starting sums of the same kind."""
+_NIBBLES = np.array([1, 16, 256, 4096])
+_CRUMBS = np.array([1, 4, 16, 64])
+
+
+def _in_fields(node: Node, scales: Array, taps: int, order: list[int]) -> Array:
+    """[o / 4][tap]: u0 + u1 * scale + u2 * scale + w3 * scale, u = w + half the scale; taps of every 4 in `order`."""
     filled = blocks(rows(node).astype(np.int64), 4, taps)
-    count = len(filled)
-    ordered = filled.reshape(count, 4, -1, 4)[..., TAP_ORDER].reshape(count, 4, -1)
-    halves = np.tensordot(_NIBBLE_SCALES, ordered + np.array([8, 8, 8, 0]).reshape(4, 1), ((0,), (1,)))
-    return {"weights": np.ascontiguousarray(halves.astype("<i2")).view(np.int8)}
+    ordered = filled.reshape(len(filled), 4, -1, 4)[..., order].reshape(len(filled), 4, -1)
+    excess = np.array([1, 1, 1, 0]).reshape(4, 1) * (scales[1] // 2)
+    return np.tensordot(scales, ordered + excess, ((0,), (1,)))
 
 
-_NIBBLE_SCALES = np.array([1, 16, 256, 4096])
+def _nibbles(node: Node, taps: int) -> dict[str, Any]:
+    return {"weights": _in_fields(node, _NIBBLES, taps, TAP_ORDER).astype("<i2").view(np.int8)}
+
+
+def _crumbs(node: Node, taps: int) -> dict[str, Any]:
+    return {"weights": _in_fields(node, _CRUMBS, taps, [0, 1, 2, 3]).astype(np.int8)}
 
 
 def _fields(node: Node, scales: Array, multipliers: Array | None = None) -> dict[str, Any]:
@@ -102,13 +110,23 @@ def _fields(node: Node, scales: Array, multipliers: Array | None = None) -> dict
 
 
 def conv_4_channels_nibbles(node: Node) -> dict[str, Any]:
-    """As `_nibbles`, taps filled up to a multiple of 4; `multiplier` is [channel][2]: factor, shift."""
-    return _nibbles(node, 4) | _fields(node, _NIBBLE_SCALES)
+    """Halfwords as `_in_fields`, taps filled up to a multiple of 4; `multiplier` is [channel][2]: factor, shift."""
+    return _nibbles(node, 4) | _fields(node, _NIBBLES)
 
 
 def dense_4_outputs_nibbles(node: Node) -> dict[str, Any]:
-    """As `_nibbles`, taps filled up to a multiple of 8; `multiplier` is [o][2]: factor, shift."""
-    return _nibbles(node, 8) | _fields(node, _NIBBLE_SCALES, untied_multipliers(node))
+    """Halfwords as `_in_fields`, taps filled up to a multiple of 8; `multiplier` is [o][2]: factor, shift."""
+    return _nibbles(node, 8) | _fields(node, _NIBBLES, untied_multipliers(node))
+
+
+def conv_4_channels_crumbs(node: Node) -> dict[str, Any]:
+    """Bytes as `_in_fields`, taps filled up to a multiple of 4; `multiplier` is [channel][2]: factor, shift."""
+    return _crumbs(node, 4) | _fields(node, _CRUMBS)
+
+
+def dense_4_outputs_crumbs(node: Node) -> dict[str, Any]:
+    """Bytes as `_in_fields`, taps filled up to a multiple of 8; `multiplier` is [o][2]: factor, shift."""
+    return _crumbs(node, 8) | _fields(node, _CRUMBS, untied_multipliers(node))
 
 
 def depthwise_3x3_records(node: Node) -> dict[str, Any]:
@@ -149,6 +167,8 @@ def depthwise_4_channels_stream(node: Node) -> dict[str, Any]:
 
 
 _ROWS = (
+    conv_4_channels_crumbs,
+    dense_4_outputs_crumbs,
     dense_4_outputs_nibbles,
     conv_4_channels_nibbles,
     conv_4_channels_paired,

@@ -94,6 +94,12 @@ void edgeq_conv2d_a8_w4_1x4__c(const edgeq_conv2d_t *layer, const int8_t *input,
  * multiplier: per channel 2 m - 2^32 (modulo 2^32) and shift; shift: not read. scratch: as of the one before. */
 void edgeq_conv2d_a8_w4_4x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* 2-bit weights, for cores with the DSP extension: groups == 1, |accumulators| < 2^25; 4 channels x 2 pixels at a time.
+ * weights: [out_c / 4][tap] bytes (w0 + 2) + 4 (w1 + 2) + 16 (w2 + 2) + 64 w3 of four channels, taps filled up to a
+ * multiple of 4. bias: per four channels b0, 4 b1, 16 b2 and the sum of these and 64 b3. multiplier, shift, scratch: as
+ * of the one for 4 bits. */
+void edgeq_conv2d_a8_w2_4x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

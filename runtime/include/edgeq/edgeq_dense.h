@@ -77,6 +77,12 @@ void edgeq_dense_a8_w4_4ch__c(const edgeq_dense_t *layer, const int8_t *input, i
  * these and 4096 b3. multiplier: per output 2 m - 2^32 (modulo 2^32) and shift; shift: not read. */
 void edgeq_dense_a8_w4_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* 2-bit weights, for cores with the DSP extension: |accumulators| < 2^25, none that is half-way between two outputs; 4
+ * outputs at a time. weights: [out_c / 4][tap] bytes (w0 + 2) + 4 (w1 + 2) + 16 (w2 + 2) + 64 w3 of four outputs, taps
+ * filled up to a multiple of 8. bias: per four outputs b0, 4 b1, 16 b2 and the sum of these and 64 b3. multiplier, shift:
+ * as of the one for 4 bits. */
+void edgeq_dense_a8_w2_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif
