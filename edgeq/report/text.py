@@ -58,6 +58,7 @@ def render_summary(manifest: Manifest, folder: str) -> str:
     weights = f"{number(manifest['weights_bytes'])} bytes, {percent(manifest['weights_bytes'], real)} of float"
     pairs = [
         ("model", f"{manifest['source']['file']}, {count(len(manifest['steps']), 'layer')}, {number(macs)} MACs"),
+        *_left_out(manifest),
         ("weights", weights),
         ("arena", f"{number(manifest['arena_bytes'])} bytes"),
         ("report", f"{folder}/{manifest['name']}_report.txt"),
@@ -143,7 +144,7 @@ def _cost(manifest: Manifest, sizes: Mapping[str, Any]) -> list[str]:
     macs = sum(step["macs"] for step in steps)
     weights, real = manifest["weights_bytes"], _float_bytes(manifest)
     parameters = sum(step["parameters"] for step in steps)
-    pairs = [("MACs", f"{number(macs)} per inference, taps in the padding counted")]
+    pairs = [("MACs", f"{number(macs)} per inference, taps in the padding counted"), *_left_out(manifest)]
     estimate = [step.get("estimated_instructions") for step in steps]
     if steps and all(e is not None for e in estimate):
         total = sum(estimate)
@@ -173,6 +174,15 @@ def _cost(manifest: Manifest, sizes: Mapping[str, Any]) -> list[str]:
         what = "arena and stack" if "stack_bytes" in sizes else "arena without stack"
         pairs.append(("RAM", f"{number(used)} bytes ({what}), {percent(used, ram)} of the board's {number(ram)}"))
     return facts(pairs) + _arena_proof(manifest)
+
+
+def _left_out(manifest: Manifest) -> list[tuple[str, str]]:
+    """What was not worth computing, where there was any."""
+    removed = manifest.get("removed")
+    if not removed or not removed["channels"]:
+        return []
+    lost = f"{count(removed['channels'], 'channel')} with {number(removed['macs'])} MACs"
+    return [("left out", f"{lost} that never change or that nothing reads (--keep-dead computes them)")]
 
 
 def _float_bytes(manifest: Manifest) -> int:

@@ -44,6 +44,16 @@ def test_report_is_neat_with_and_without_sizes() -> None:
     assert_neat(render_report(manifest(), SIZES))
 
 
+@pytest.mark.parametrize("render", [render_report, lambda m: render_summary(m, "out")])
+def test_channels_left_out_are_said(render: Any) -> None:
+    said = "1,690 channels with 3,715,560 MACs that never change or that nothing reads"
+    text = render(manifest(removed={"channels": 1690, "macs": 3_715_560}))
+    assert said in " ".join(text.split())
+    assert_neat(text)
+    for nothing in (None, {"channels": 0, "macs": 0}):
+        assert "left out" not in render(manifest(removed=nothing))
+
+
 def test_report_says_what_users_look_for() -> None:
     text = render_report(manifest(), SIZES)
     for expected in (
