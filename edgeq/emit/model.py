@@ -9,6 +9,7 @@ import numpy as np
 
 from edgeq.contract import ABI_VERSION, ARENA_ALIGN, WEIGHTS_ALIGN
 from edgeq.emit.literals import C_TYPES, integer, table_lines
+from edgeq.formats import number_format
 from edgeq.ir.graph import Node, Value
 from edgeq.ir.types import Array
 from edgeq.kernels.layouts import LAYOUTS
@@ -80,10 +81,21 @@ def _endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **endpoint,
         "c_type": C_TYPES[endpoint["dtype"]],
-        "shape_text": " x ".join(map(str, endpoint["shape"])),
+        "layout_text": _layout(endpoint),
         "scale_text": repr(scale) if plain else "",
         "offset_text": repr(offset) if plain and offset else "",
     }
+
+
+def _layout(endpoint: Mapping[str, Any]) -> str:
+    """How the elements of an input or output lie in memory, for the header's comment."""
+    shape = " x ".join(map(str, endpoint["shape"]))
+    if not endpoint["packed"]:
+        return f"{C_TYPES[endpoint['dtype']]}[{shape}]"
+    row = number_format(endpoint["format"])
+    width = endpoint["shape"][-1]
+    codes = f"{(len(row.values) - 1).bit_length()}-bit codes" if row.has_zero else "bits (0: +1, 1: -1)"
+    return f"{row.name}[{shape}], {width} {codes} in {row.row_bytes(width)} bytes per row, lowest bits first"
 
 
 def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) -> dict[str, Any]:
