@@ -23,7 +23,7 @@ def calibrated_graph(
 ) -> Graph:
     """A quantized copy of the real `graph`. Raises CalibrationError when there are no usable samples.
 
-    weights: how weights are stored; edges: those of the first and last layers. int8 where nothing is said.
+    weights: how weights are stored; edges: those of the first, last and depthwise layers. int8 where nothing is said.
     """
     if source is None:
         raise CalibrationError(
@@ -32,7 +32,7 @@ def calibrated_graph(
         )
     inputs = real_samples(graph, source)
     ranges = observe_ranges(graph, inputs)
-    return quantize_graph(graph, ranges, plan_weights(graph, weights or WeightScheme(), edges or WeightScheme()))
+    return quantize_graph(graph, ranges, plan_weights(graph, weights or WeightScheme(), edges))
 
 
 def real_samples(graph: Graph, source: Path | str | Mapping[str, Any]) -> dict[str, Array]:

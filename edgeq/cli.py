@@ -144,7 +144,9 @@ def commands() -> None:
     help="How a float model's weights are stored: int8, int7, ... int2, ternary, binary, trit-planes; "
     "int4:g32 in groups of 32.  [default: int8]",
 )
-@click.option("--weights-edges", metavar="FORMAT", help="The same for the first and the last layer.  [default: int8]")
+@click.option(
+    "--weights-edges", metavar="FORMAT", help="The same for the first, the last and depthwise layers.  [default: int8]"
+)
 @click.option(
     "--optimize",
     type=click.Choice(["size", "speed", "balanced"]),

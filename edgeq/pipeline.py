@@ -85,9 +85,9 @@ def compile_model(
     """Converts `model` for `board` into the folder `out` (default: ./<name>_<board>).
 
     calibrate: samples for float models, an npz file or arrays by input name. weights, weights_edges: how the weights of
-    a float model are stored, and those of its first and last layers (docs/quantization.md); None: int8. require_int:
-    refuse models with float operators instead of quantizing them. keep_dead: compute channels too that never change or
-    that nothing reads. dimensions: values for dynamic dimensions by name.
+    a float model are stored, and those of its first, last and depthwise layers (docs/quantization.md); None: int8.
+    require_int: refuse models with float operators instead of quantizing them. keep_dead: compute channels too that
+    never change or that nothing reads. dimensions: values for dynamic dimensions by name.
     Raises EdgeqError; then `out` is as it was.
     """
     path = Path(model)
@@ -152,7 +152,7 @@ def _integer_graph(
     require_int: bool,
     schemes: Sequence[WeightScheme | None],
 ) -> tuple[Graph, Graph | None]:
-    """(quantized graph, the real graph it was made from or None). schemes: of most layers, of the first and last."""
+    """(quantized graph, the real graph it was made from or None). schemes: of most layers, of the edges."""
     if is_quantized(graph):
         if any(schemes):
             raise UsageError(

@@ -71,7 +71,8 @@ def _formats(node: Node, choice: Choice) -> str:
 
 def _step(index: int, node: Node, plan: Plan, choice: Choice, weights_bytes: int) -> dict[str, Any]:
     row = operator(node.op)
-    constants = [v for v in node.inputs if v is not None and v.is_constant]
+    # The fifth input of layers with weights in groups holds factors, which the float network does not have.
+    constants = [v for v in node.inputs[: 4 if row.accumulates else None] if v is not None and v.is_constant]
     return {
         "index": index,
         "name": node.name,

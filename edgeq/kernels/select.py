@@ -143,7 +143,7 @@ def _int8_estimate(node: Node, features: frozenset[str]) -> int | None:
     if not operator(node.op).accumulates:
         return None
     facts = operator(node.op).facts(node)
-    if not node.input(0).type.packed and not _fits_four_bits(facts):
+    if not node.input(0).type.packed and not _fits_four_bits(facts) and node.optional(4) is None:
         return None
     # What the fast kernels ask of int8 layers, and nearly all of those give.
     usual = {**facts, "right_shifts": 1, "untied": 1, "accumulator_bits": min(facts["accumulator_bits"], 23)}

@@ -22,8 +22,7 @@ TRIT_PLANES = "trit-planes"
 NAMES = (*(f"int{bits}" for bits in range(8, 1, -1)), "ternary", "binary", TRIT_PLANES)
 DEFAULT = "int8"
 
-DEPTHWISE = "int4"
-"""The narrowest that depthwise layers get."""
+DEPTHWISE = "depthwise_conv2d"
 
 PLANES_GROUP = 128
 """Weights that share a pair of factors where `trit-planes` names no size, as in PTQTP."""
@@ -90,26 +89,30 @@ def parse_scheme(text: str) -> WeightScheme:
     return WeightScheme(name, int(size))
 
 
-def plan_weights(graph: Graph, weights: WeightScheme, edges: WeightScheme) -> Plan:
-    """The scheme of every layer with weights, by the node's name.
+def plan_weights(graph: Graph, weights: WeightScheme, edges: WeightScheme | None = None) -> Plan:
+    """The scheme of every layer with weights, by the node's name. Raises UsageError when no layer would take `weights`.
 
-    edges: for layers before which, or after which, there is no other layer with weights. Channels of depthwise layers
-    have so few taps that groups and narrow weights save little and harm much: they get one scale per channel and at
-    least four bits. Other rows that end within their first group get one scale per channel, too, unless in two planes.
+    edges, int8 unless given: for layers before which, or after which, there is no other layer with weights, and for
+    depthwise layers; there is little to save in them and much to lose. Groups take part only where a row holds more
+    than one: other rows, and those of depthwise layers, have one scale per output channel (four bits in place of
+    trit-planes), except that a short row may still lie in two planes.
     """
     ends = {id(node) for node in (*_firsts(graph), *_lasts(graph))}
-    return {
-        node.name: _fitting(node, edges if id(node) in ends else weights)
-        for node in graph.nodes
-        if operator(node.op).accumulates
-    }
+    layers = [node for node in graph.nodes if operator(node.op).accumulates]
+    inner = {id(node) for node in layers if id(node) not in ends and node.op != DEPTHWISE}
+    if layers and not inner and edges is None and weights != WeightScheme():
+        raise UsageError(
+            f"every layer is the first, the last or a depthwise one, so none would have {weights} weights",
+            hint=f"these layers keep int8 unless you say --weights-edges {weights}",
+        )
+    return {n.name: _fitting(n, weights if id(n) in inner else edges or WeightScheme()) for n in layers}
 
 
 def _fitting(node: Node, scheme: WeightScheme) -> WeightScheme:
-    if node.op == "depthwise_conv2d":
-        return WeightScheme(scheme.name if scheme.low <= WeightScheme(DEPTHWISE).low else DEPTHWISE)
     if not scheme.group:
         return scheme
+    if node.op == DEPTHWISE:
+        return WeightScheme("int4" if scheme.name == TRIT_PLANES else scheme.name)
     weights = node.input(1)
     taps = weights.type.elements // weights.shape[operator(node.op).weight_axis]
     return WeightScheme(scheme.name) if taps <= scheme.group and scheme.name != TRIT_PLANES else scheme
