@@ -19,7 +19,11 @@ from tests.kernels.host_runner import WARNINGS, host_program, run_on_host
 from tests.tools import need
 
 OPS = ("conv2d", "depthwise_conv2d", "dense")
-ROWS = [k for k in kernels() if k.op in OPS and "__c" in k.name]
+ROWS = [
+    k
+    for k in kernels()
+    if k.op in OPS and k.parts.formats == "a8_w8" and k.parts.isa == "c" and k.epilogue == "requantize"
+]
 
 GRID: dict[str, Case] = {
     "one value": make_case("conv2d", (1, 1, 1, 1), (1, 1, 1, 1)),

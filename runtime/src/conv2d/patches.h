@@ -15,8 +15,15 @@
 #include "edgeq/edgeq_conv2d.h"
 #include "edgeq/edgeq_requantize.h"
 
-/* Words of stack that serve windows of up to so many taps; larger ones use the caller's scratch. */
+/* Words of stack that serve windows of up to so many taps; larger ones use the caller's scratch, with 0 all do. */
+#ifndef EDGEQ_PATCH_LOCAL
 #define EDGEQ_PATCH_LOCAL 64
+#endif
+
+/* What the taps are filled up with. */
+#ifndef EDGEQ_PATCH_FILL
+#define EDGEQ_PATCH_FILL 0
+#endif
 
 /* All outputs of the `count` pixels in the buffer; totals[i] is 128 times the sum of pixel i's elements, `output` its
  * first. */
@@ -116,13 +123,17 @@ static inline void edgeq_patch_store(const edgeq_conv2d_t *layer, const int32_t 
 
 static inline void edgeq_for_each_block(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch,
                                         edgeq_block_function *block) {
-  uint32_t local[EDGEQ_PATCH_LOCAL];
   int32_t totals[EDGEQ_PATCH_PIXELS];
   const int32_t taps = layer->kernel_h * layer->kernel_w * layer->in_c;
+#if EDGEQ_PATCH_LOCAL
+  uint32_t local[EDGEQ_PATCH_LOCAL];
   uint32_t *const buffer = taps <= EDGEQ_PATCH_LOCAL ? local : (uint32_t *)scratch;
+#else
+  uint32_t *const buffer = (uint32_t *)scratch;
+#endif
   int32_t filled = 0;
   for (int32_t tap = taps; (tap & (EDGEQ_PATCH_STEP - 1)) != 0; tap++) {
-    buffer[tap] = 0; /* meets weights of 0 */
+    buffer[tap] = EDGEQ_PATCH_FILL; /* meets weights of 0 */
   }
   for (int32_t oy = 0; oy < layer->out_h; oy++) {
     const int32_t top = oy * layer->stride_h - layer->pad_top;

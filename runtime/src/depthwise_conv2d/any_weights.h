@@ -1,0 +1,54 @@
+/* Depthwise convolutions of any shape with small weights: the body of edgeq_depthwise_conv2d_a8_<weights>__c.
+ *
+ * The including file defines EDGEQ_KERNEL, EDGEQ_UNPACK(row, count, values), which makes int8 of an output channel's
+ * row of weights and returns the byte behind it. Channel by channel, so that a row is unpacked once,
+ * into the scratch. Taps in the padding read the input's zero point. Small rather than fast. */
+#include "edgeq/edgeq_depthwise_conv2d.h"
+#include "edgeq/edgeq_requantize.h"
+#include "edgeq/edgeq_unpack_rows.h"
+
+/* The sum over one window; `values` is the channel at row 0, column 0. */
+static int32_t window_sum(const edgeq_depthwise_conv2d_t *layer, const int8_t *values, const int8_t *weights,
+                          int32_t top, int32_t left) {
+  const int32_t in_c = layer->in_c, in_w = layer->in_w;
+  int32_t sum = 0;
+  int32_t y = top;
+  for (int32_t ky = 0; ky < layer->kernel_h; ky++, y += layer->dilation_h) {
+    const int row_inside = y >= 0 && y < layer->in_h;
+    int32_t x = left;
+    for (int32_t kx = 0; kx < layer->kernel_w; kx++, x += layer->dilation_w) {
+      const int32_t value = row_inside && x >= 0 && x < in_w ? values[(y * in_w + x) * in_c] : layer->input_zero_point;
+      sum += value * *weights++;
+    }
+  }
+  return sum;
+}
+
+/* All outputs of channel o; `values` is its input channel at row 0, column 0. */
+static void channel(const edgeq_depthwise_conv2d_t *layer, int32_t o, const int8_t *values, const int8_t *weights,
+                    int8_t *output) {
+  const int32_t multiplier = layer->multiplier[o], shift = layer->shift[o], bias = layer->bias[o];
+  int32_t top = -layer->pad_top;
+  output += o;
+  for (int32_t oy = 0; oy < layer->out_h; oy++, top += layer->stride_h) {
+    int32_t left = -layer->pad_left;
+    for (int32_t ox = 0; ox < layer->out_w; ox++, left += layer->stride_w, output += layer->out_c) {
+      const int32_t sum = bias + window_sum(layer, values, weights, top, left);
+      const int32_t scaled = edgeq_requantize(sum, multiplier, shift);
+      *output = edgeq_output(scaled, layer->output_zero_point, layer->clamp_min, layer->clamp_max);
+    }
+  }
+}
+
+void EDGEQ_KERNEL(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch) {
+  const int32_t taps = layer->kernel_h * layer->kernel_w;
+  const uint8_t *weights = (const uint8_t *)layer->weights;
+  int8_t *const values = (int8_t *)scratch;
+  int32_t o = 0;
+  for (int32_t c = 0; c < layer->in_c; c++) {
+    for (int32_t i = 0; i < layer->depth_multiplier; i++, o++) {
+      weights = EDGEQ_UNPACK(weights, taps, values);
+      channel(layer, o, input + c, values, output);
+    }
+  }
+}
