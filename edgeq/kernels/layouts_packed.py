@@ -70,19 +70,20 @@ def _slice_thresholds(node: Node, offsets: Array, levels: int) -> Array:
     return np.asarray((bits << np.arange(BLOCK).reshape(1, BLOCK, 1, 1)).sum(axis=1).astype(np.uint32))
 
 
+def _finish(node: Node, offsets: Array, inputs: int, factor_bits: int) -> Tables:
+    """Thresholds compared in slices, or the bias: what follows the sums of `inputs` inputs."""
+    if not compared_in_slices(node):
+        return {"bias": offsets.astype(np.int32)}
+    levels = inputs.bit_length() + factor_bits + 2
+    return {"thresholds": _slice_thresholds(node, offsets, levels), "bias": np.zeros(0, dtype=np.int32)}
+
+
 def _slices(weight_bits: int, planes: int, node: Node) -> Tables:
     taps = rows(node).astype(np.int64)
     offsets = _offsets(node, taps)
     codes = (taps < 0).astype(np.int64) if planes == 1 else taps
-    tables: Tables = {"weights": _slice_units(codes, planes)}
-    if compared_in_slices(node):
-        input_bits = _INPUT_BITS[node.params["input_bits"], node.params["input_kind"]]
-        levels = int(taps.shape[1]).bit_length() + weight_bits + input_bits + 2
-        tables["thresholds"] = _slice_thresholds(node, offsets, levels)
-        tables["bias"] = np.zeros(0, dtype=np.int32)
-    else:
-        tables["bias"] = offsets.astype(np.int32)
-    return tables
+    input_bits = _INPUT_BITS[node.params["input_bits"], node.params["input_kind"]]
+    return {"weights": _slice_units(codes, planes), **_finish(node, offsets, taps.shape[1], weight_bits + input_bits)}
 
 
 def words_w1(node: Node) -> Tables:
@@ -101,9 +102,20 @@ def words_w1(node: Node) -> Tables:
     return tables
 
 
+def depthwise_words_w1(node: Node) -> Tables:
+    """Binary weights [channel / 32][tap] in words, inverted."""
+    taps = rows(node).astype(np.int64)
+    channels, window = taps.shape
+    equal = np.pad(taps > 0, ((0, -channels % BLOCK), (0, 0))).reshape(-1, BLOCK, window)
+    words = (equal.astype(np.int64) << np.arange(BLOCK)[:, np.newaxis]).sum(axis=1)
+    bias = node.params["bias"].astype(np.int64) if node.params["bias"].size else np.zeros(channels, np.int64)
+    return {"weights": words.astype(np.uint32), **_finish(node, bias - window, window, 1)}
+
+
 LAYOUTS |= {
     "slices_w1": partial(_slices, 0, 1),
     "slices_wp2": partial(_slices, 1, 2),
     "slices_wp4": partial(_slices, 3, 4),
     "words_w1": words_w1,
+    "depthwise_words_w1": depthwise_words_w1,
 }

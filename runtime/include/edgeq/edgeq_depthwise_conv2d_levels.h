@@ -53,6 +53,11 @@ void edgeq_depthwise_conv2d_ax_w2_levels__c(const edgeq_depthwise_conv2d_levels_
 void edgeq_depthwise_conv2d_ax_w1_levels__c(const edgeq_depthwise_conv2d_levels_t *layer, const void *input,
                                             void *output, void *scratch);
 
+/* Binary inputs and weights, depth_multiplier == 1: [in_c / 32][tap] words, inverted. Thresholds: edgeq_slice_levels.h.
+ */
+void edgeq_depthwise_conv2d_a1_w1_levels__c(const edgeq_depthwise_conv2d_levels_t *layer, const void *input,
+                                            void *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -124,22 +124,26 @@ static inline void edgeq_slice_sum(const edgeq_slice_layer_t *layer, const edgeq
   edgeq_slice_complement(planes, layer->levels);
 }
 
+/* Outputs of the block whose first channel is `first`; returns the end of the row so far. */
+static inline uint8_t *edgeq_slice_finish(const edgeq_slice_layer_t *layer, const uint32_t *planes, int32_t first,
+                                          uint8_t *output) {
+  const int32_t left = layer->out_c - first;
+  const int32_t channels = left < EDGEQ_SLICE_CHANNELS ? left : EDGEQ_SLICE_CHANNELS;
+  if (layer->output_bits == 1 || (layer->output_bits == 2 && layer->output_step == 1))
+    return edgeq_slice_compare(layer, planes, first / EDGEQ_SLICE_CHANNELS, channels, output);
+  return edgeq_slice_store(layer, planes, first, channels, output);
+}
+
 /* All outputs of a row or pixel; returns the end of the row. */
 static inline uint8_t *edgeq_slice_outputs(const edgeq_slice_layer_t *layer, const edgeq_slice_lists_t *lists,
                                            uint8_t *output) {
   const uint8_t *weights = (const uint8_t *)layer->weights;
-  const int is_sliced = layer->output_bits == 1 || (layer->output_bits == 2 && layer->output_step == 1);
   EDGEQ_ROLLED
   for (int32_t first = 0; first < layer->out_c; first += EDGEQ_SLICE_CHANNELS) {
-    const int32_t left = layer->out_c - first;
-    const int32_t channels = left < EDGEQ_SLICE_CHANNELS ? left : EDGEQ_SLICE_CHANNELS;
-    const int32_t unit = channels > 16 ? 4 : channels > 8 ? 2 : 1;
+    const int32_t left = layer->out_c - first, unit = left > 16 ? 4 : left > 8 ? 2 : 1;
     uint32_t planes[EDGEQ_SLICE_PLANES];
     edgeq_slice_sum(layer, lists, weights, unit, planes);
-    if (is_sliced)
-      output = edgeq_slice_compare(layer, planes, first / EDGEQ_SLICE_CHANNELS, channels, output);
-    else
-      output = edgeq_slice_store(layer, planes, first, channels, output);
+    output = edgeq_slice_finish(layer, planes, first, output);
     weights += layer->weight_planes * (layer->inputs + 1) * unit;
   }
   return output;
