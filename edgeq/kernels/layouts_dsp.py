@@ -65,6 +65,19 @@ def conv_4_channels_paired(node: Node) -> dict[str, Any]:
     }
 
 
+def conv_2_channels_words(node: Node) -> dict[str, Any]:
+    """[o / 2][tap / 4][2][4], taps filled up to a multiple of 4; `multiplier` is [channel][2]: factor, shift."""
+    bias, factor, right = _factor_words(node)
+    fill = (0, len(bias) % 2)
+    table = np.pad(np.stack([factor, right], axis=1), (fill, (0, 0)))
+    return {
+        "weights": blocks(rows(node), 2, 4).transpose(0, 2, 1, 3),
+        "bias": np.pad(bias, fill).astype(np.int32),
+        "multiplier": table.astype(np.int32),
+        "shift": _NONE.astype(np.int8),
+    }
+
+
 def dense_4_outputs_paired(node: Node) -> dict[str, Any]:
     """As `_paired`; `bias` is [o / 2][2]: b0, b0 + 256 b1; `multiplier` is [o][2]: factor, shift."""
     bias, factor, right = _factor_words(node, untied_multipliers(node))
@@ -167,6 +180,7 @@ def depthwise_4_channels_stream(node: Node) -> dict[str, Any]:
 
 
 _ROWS = (
+    conv_2_channels_words,
     conv_4_channels_crumbs,
     dense_4_outputs_crumbs,
     dense_4_outputs_nibbles,

@@ -88,6 +88,11 @@ void edgeq_conv2d_a8_wt5_table__c(const edgeq_conv2d_t *layer, const int8_t *inp
  * words of edgeq_nibble_pairs.h. scratch: 4 bytes per tap, filled up to 8, 272 bytes and 16 per output channel. */
 void edgeq_conv2d_a8_w4_1x4__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* For cores with the DSP extension: groups == 1; 2 channels x 2 pixels at a time. weights: [out_c / 2][tap / 4][2][4],
+ * taps filled up to a multiple of 4. multiplier: per channel 2 m - 2^32 (modulo 2^32) and shift; shift: not read. scratch:
+ * as of the one before. */
+void edgeq_conv2d_a8_w8_2x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 /* 4-bit weights, for cores with the DSP extension: groups == 1, |accumulators| < 2^19; 4 channels x 2 pixels at a time.
  * weights: [out_c / 4][tap] halfwords (w0 + 8) + 16 (w1 + 8) + 256 (w2 + 8) + 4096 w3 of four channels, taps filled up to a
  * multiple of 4 and in the order 0, 2, 1, 3. bias: per four channels b0, 16 b1, 256 b2 and the sum of these and 4096 b3.

@@ -48,31 +48,26 @@ static inline int32_t edgeq_add_halves(int32_t sum, uint32_t halves) {
  * factor: the multiplier m as 2 m - 2^32, so that sum + sum * factor / 2^32 is the high product sum * m / 2^31, rounded
  * half up by SMMLAR. Adding its sign (0 or -1) and rounding half up once more, with the carry that ASRS leaves, rounds
  * the shift half away from zero. shift: [1, 31] in the low byte; zero_point: added last, before saturation. */
-#define EDGEQ_DSP_ROUND(sum, factor, shift, zero_point) \
-  "smmlar " sum ", " sum ", " factor ", " sum           \
-  "\n"                                                  \
-  "add " sum ", " sum ", " sum                          \
-  ", asr #31\n"                                         \
-  "asrs " sum ", " sum ", " shift                       \
-  "\n"                                                  \
-  "adc " sum ", " sum ", " zero_point                   \
-  "\n"                                                  \
+/* clang-format off */
+#define EDGEQ_DSP_ROUND(sum, factor, shift, zero_point)           \
+  "smmlar " sum ", " sum ", " factor ", " sum "\n"                \
+  "add " sum ", " sum ", " sum ", asr #31\n"                      \
+  "asrs " sum ", " sum ", " shift "\n"                            \
+  "adc " sum ", " sum ", " zero_point "\n"                        \
   "ssat " sum ", #8, " sum "\n"
 #define EDGEQ_DSP_FINISH(sum, factor, shift, zero_point, address) \
-  EDGEQ_DSP_ROUND(sum, factor, shift, zero_point) "strb " sum ", " address "\n"
+  EDGEQ_DSP_ROUND(sum, factor, shift, zero_point)                 \
+  "strb " sum ", " address "\n"
 
 /* The same with a single rounding: SMMLA floors the high product, the shift rounds half up, which is half away from
  * zero where no sum is a tie. */
 #define EDGEQ_DSP_FINISH_ONCE(sum, factor, shift, zero_point, address) \
-  "smmla " sum ", " sum ", " factor ", " sum                           \
-  "\n"                                                                 \
-  "asrs " sum ", " sum ", " shift                                      \
-  "\n"                                                                 \
-  "adc " sum ", " sum ", " zero_point                                  \
-  "\n"                                                                 \
-  "ssat " sum ", #8, " sum                                             \
-  "\n"                                                                 \
+  "smmla " sum ", " sum ", " factor ", " sum "\n"                      \
+  "asrs " sum ", " sum ", " shift "\n"                                 \
+  "adc " sum ", " sum ", " zero_point "\n"                             \
+  "ssat " sum ", #8, " sum "\n"                                        \
   "strb " sum ", " address "\n"
+/* clang-format on */
 
 /* Limits `count` bytes to [low, high]; nothing to do for the limits of int8, which the stores keep. */
 static inline void edgeq_clamp_bytes(int8_t *bytes, int32_t count, int32_t low, int32_t high) {

@@ -6,17 +6,22 @@
  * Per four taps: LDR, 2 LDRD, 2 SXTB16, 6 AND, 16 SMLAD for 32 MACs, plus 3 for every 16 taps: 0.87 instructions per
  * MAC. The limit is SMLAD (0.5), then AND.
  */
+/* clang-format off */
 /* The sums of one channel and both pixels times the weights in `w`. */
-#define ADD(w, a, b) "smlad " a ", " w ", r12, " a "\nsmlad " b ", " w ", lr, " b "\n"
-
+#define ADD(w, a, b)                              \
+  "smlad " a ", " w ", r12, " a "\n"              \
+  "smlad " b ", " w ", lr, " b "\n"
 /* Two taps: the halfwords as they are in `all`, those with the fields in r2. */
-#define TAPS_2(all)                                                                                                   \
-  "ldrd r12, lr, [r1], #8\n" ADD(all, "r7", "r11") "and r3, r2, #0x00030003\n" ADD(                                   \
-      "r3", "r4", "r8") "and r3, r2, #0x000c000c\n" ADD("r3", "r5", "r9") "and r3, r2, #0x00300030\n" ADD("r3", "r6", \
-                                                                                                          "r10")
-#define EDGEQ_FIELDS_TAPS_4 \
-  "ldr r2, [r0], #4\n"      \
-  "sxtb16 r3, r2\n" TAPS_2("r3") "sxtb16 r2, r2, ror #8\n" TAPS_2("r2")
+#define TAPS_2(all)                                   \
+  "ldrd r12, lr, [r1], #8\n" ADD(all, "r7", "r11")    \
+  "and r3, r2, #0x00030003\n" ADD("r3", "r4", "r8")   \
+  "and r3, r2, #0x000c000c\n" ADD("r3", "r5", "r9")   \
+  "and r3, r2, #0x00300030\n" ADD("r3", "r6", "r10")
+#define EDGEQ_FIELDS_TAPS_4                           \
+  "ldr r2, [r0], #4\n"                                \
+  "sxtb16 r3, r2\n" TAPS_2("r3")                      \
+  "sxtb16 r2, r2, ror #8\n" TAPS_2("r2")
+/* clang-format on */
 #define EDGEQ_FIELDS_TAPS_4_BYTES "108"
 #define EDGEQ_FIELDS_SHIFT_1 "2"
 #define EDGEQ_FIELDS_SHIFT_2 "4"

@@ -6,14 +6,18 @@
  * Per two taps: LDR, LDRD, 3 AND, 8 SMLAD for 16 MACs, plus 3 for every 16 taps: 0.84 instructions per MAC. The limit
  * is SMLAD (0.5), then AND.
  */
+/* clang-format off */
 /* The sums of one channel and both pixels times the weights in `w`. */
-#define ADD(w, a, b) "smlad " a ", " w ", r12, " a "\nsmlad " b ", " w ", lr, " b "\n"
-
-#define TAPS_2                                                                                                        \
-  "ldr r2, [r0], #4\n"                                                                                                \
-  "ldrd r12, lr, [r1], #8\n" ADD("r2", "r7", "r11") "and r3, r2, #0x000f000f\n" ADD(                                  \
-      "r3", "r4", "r8") "and r3, r2, #0x00f000f0\n" ADD("r3", "r5", "r9") "and r3, r2, #0x0f000f00\n" ADD("r3", "r6", \
-                                                                                                          "r10")
+#define ADD(w, a, b)                              \
+  "smlad " a ", " w ", r12, " a "\n"              \
+  "smlad " b ", " w ", lr, " b "\n"
+#define TAPS_2                                        \
+  "ldr r2, [r0], #4\n"                                \
+  "ldrd r12, lr, [r1], #8\n" ADD("r2", "r7", "r11")   \
+  "and r3, r2, #0x000f000f\n" ADD("r3", "r4", "r8")   \
+  "and r3, r2, #0x00f000f0\n" ADD("r3", "r5", "r9")   \
+  "and r3, r2, #0x0f000f00\n" ADD("r3", "r6", "r10")
+/* clang-format on */
 #define EDGEQ_FIELDS_TAPS_4 TAPS_2 TAPS_2
 #define EDGEQ_FIELDS_TAPS_4_BYTES "104"
 #define EDGEQ_FIELDS_SHIFT_1 "4"

@@ -36,14 +36,13 @@ typedef struct {
 
 /* Two channels from the sums a, b (plain) and c, d (paired), and the words m0, k0, m1, k1 that lie in their registers.
  */
-#define START(a, b, c, d) \
-  "asr " a ", " b         \
-  ", #8\n"                \
-  "mov " b ", " a         \
-  "\n"                    \
-  "add " c ", " d ", " a  \
-  "\n"                    \
+/* clang-format off */
+#define START(a, b, c, d)       \
+  "asr " a ", " b ", #8\n"      \
+  "mov " b ", " a "\n"          \
+  "add " c ", " d ", " a "\n"   \
   "mov " d ", " c "\n"
+/* clang-format on */
 
 #define FINISH(sum, address) EDGEQ_DSP_FINISH(sum, "r2", "r3", "lr", address)
 

@@ -24,20 +24,16 @@ typedef struct {
 } edgeq_blocks_t;
 
 /* The sums a to d of a pixel without scales and excess; x: the excess times the sum of its inputs. */
-#define EDGEQ_FIELDS_SEPARATE(a, b, c, d, x)            \
-  "sub " d ", " d ", " a                                \
-  "\n"                                                  \
-  "sub " d ", " d ", " b                                \
-  "\n"                                                  \
-  "sub " d ", " d ", " c                                \
-  "\n"                                                  \
-  "sub " a ", " a ", " x                                \
-  "\n"                                                  \
-  "rsb " b ", " x ", " b ", asr #" EDGEQ_FIELDS_SHIFT_1 \
-  "\n"                                                  \
-  "rsb " c ", " x ", " c ", asr #" EDGEQ_FIELDS_SHIFT_2 \
-  "\n"                                                  \
+/* clang-format off */
+#define EDGEQ_FIELDS_SEPARATE(a, b, c, d, x)                  \
+  "sub " d ", " d ", " a "\n"                                 \
+  "sub " d ", " d ", " b "\n"                                 \
+  "sub " d ", " d ", " c "\n"                                 \
+  "sub " a ", " a ", " x "\n"                                 \
+  "rsb " b ", " x ", " b ", asr #" EDGEQ_FIELDS_SHIFT_1 "\n"  \
+  "rsb " c ", " x ", " c ", asr #" EDGEQ_FIELDS_SHIFT_2 "\n"  \
   "asr " d ", " d ", #" EDGEQ_FIELDS_SHIFT_3 "\n"
+/* clang-format on */
 
 #define EDGEQ_FIELDS_FINISH(first, second, offset)                                          \
   "ldrd r2, r3, [r1], #8\n" EDGEQ_DSP_FINISH(first, "r2", "r3", "lr", "[r12, #" offset "]") \

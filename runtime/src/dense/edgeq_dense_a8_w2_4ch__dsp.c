@@ -9,25 +9,21 @@
 #define EDGEQ_INPUTS_TAP_BYTES 1
 #define EDGEQ_INPUTS_EXCESS 2
 
+/* clang-format off */
 /* Two taps: the halfwords as they are in `all`, those with the fields in w, inputs x; sums in r4 to r7. */
-#define TAPS_2(all, w, x) \
-  "smlad r7, " all ", " x \
-  ", r7\n"                \
-  "and r12, " w           \
-  ", #0x00030003\n"       \
-  "smlad r4, r12, " x     \
-  ", r4\n"                \
-  "and r12, " w           \
-  ", #0x000c000c\n"       \
-  "smlad r5, r12, " x     \
-  ", r5\n"                \
-  "and r12, " w           \
-  ", #0x00300030\n"       \
-  "smlad r6, r12, " x ", r6\n"
-#define TAPS_4(w, a, b) "sxtb16 r12, " w "\n" TAPS_2("r12", w, a) "sxtb16 " w ", " w ", ror #8\n" TAPS_2(w, w, b)
-#define EDGEQ_FIELDS_TAPS_8 \
-  "ldm r1!, {r8-r11}\n"     \
-  "ldrd r2, r3, [r0], #8\n" TAPS_4("r2", "r8", "r9") TAPS_4("r3", "r10", "r11")
+#define TAPS_2(all, w, x)                                          \
+  "smlad r7, " all ", " x ", r7\n"                                 \
+  "and r12, " w ", #0x00030003\n" "smlad r4, r12, " x ", r4\n"     \
+  "and r12, " w ", #0x000c000c\n" "smlad r5, r12, " x ", r5\n"     \
+  "and r12, " w ", #0x00300030\n" "smlad r6, r12, " x ", r6\n"
+#define TAPS_4(w, a, b)                                            \
+  "sxtb16 r12, " w "\n" TAPS_2("r12", w, a)                        \
+  "sxtb16 " w ", " w ", ror #8\n" TAPS_2(w, w, b)
+#define EDGEQ_FIELDS_TAPS_8                                        \
+  "ldm r1!, {r8-r11}\n"                                            \
+  "ldrd r2, r3, [r0], #8\n"                                        \
+  TAPS_4("r2", "r8", "r9") TAPS_4("r3", "r10", "r11")
+/* clang-format on */
 #define EDGEQ_FIELDS_TAPS_8_BYTES "136"
 #define EDGEQ_FIELDS_SHIFT_1 "2"
 #define EDGEQ_FIELDS_SHIFT_2 "4"

@@ -9,25 +9,18 @@
 #define EDGEQ_INPUTS_TAP_BYTES 2
 #define EDGEQ_INPUTS_EXCESS 8
 
+/* clang-format off */
 /* Two taps: weights w, inputs x; sums in r4 to r7. */
-#define TAPS_2(w, x)    \
-  "smlad r7, " w ", " x \
-  ", r7\n"              \
-  "and r12, " w         \
-  ", #0x000f000f\n"     \
-  "smlad r4, r12, " x   \
-  ", r4\n"              \
-  "and r12, " w         \
-  ", #0x00f000f0\n"     \
-  "smlad r5, r12, " x   \
-  ", r5\n"              \
-  "and r12, " w         \
-  ", #0x0f000f00\n"     \
-  "smlad r6, r12, " x ", r6\n"
-#define EDGEQ_FIELDS_TAPS_8                                                                                     \
-  "ldm r1!, {r8-r11}\n"                                                                                         \
-  "ldrd r2, r3, [r0], #8\n" TAPS_2("r2", "r8") TAPS_2("r3", "r9") "ldrd r2, r3, [r0], #8\n" TAPS_2("r2", "r10") \
-      TAPS_2("r3", "r11")
+#define TAPS_2(w, x)                                               \
+  "smlad r7, " w ", " x ", r7\n"                                   \
+  "and r12, " w ", #0x000f000f\n" "smlad r4, r12, " x ", r4\n"     \
+  "and r12, " w ", #0x00f000f0\n" "smlad r5, r12, " x ", r5\n"     \
+  "and r12, " w ", #0x0f000f00\n" "smlad r6, r12, " x ", r6\n"
+#define EDGEQ_FIELDS_TAPS_8                                        \
+  "ldm r1!, {r8-r11}\n"                                            \
+  "ldrd r2, r3, [r0], #8\n" TAPS_2("r2", "r8") TAPS_2("r3", "r9")  \
+  "ldrd r2, r3, [r0], #8\n" TAPS_2("r2", "r10") TAPS_2("r3", "r11")
+/* clang-format on */
 #define EDGEQ_FIELDS_TAPS_8_BYTES "124"
 #define EDGEQ_FIELDS_SHIFT_1 "4"
 #define EDGEQ_FIELDS_SHIFT_2 "8"

@@ -13,29 +13,24 @@
 #define EDGEQ_INPUTS_EXCESS 0
 #include "inputs_dsp.h"
 
+/* clang-format off */
 /* Four taps: inputs in a and b, sums in r4 to r7. */
-#define TAPS_4(a, b)             \
-  "ldm r0!, {r2, r3, r12, lr}\n" \
-  "smlad r5, r2, " a             \
-  ", r5\n"                       \
-  "smlad r7, r3, " a             \
-  ", r7\n"                       \
-  "sxtb16 r2, r2\n"              \
-  "sxtb16 r3, r3\n"              \
-  "smlad r4, r2, " a             \
-  ", r4\n"                       \
-  "smlad r6, r3, " a             \
-  ", r6\n"                       \
-  "smlad r5, r12, " b            \
-  ", r5\n"                       \
-  "smlad r7, lr, " b             \
-  ", r7\n"                       \
-  "sxtb16 r12, r12\n"            \
-  "sxtb16 lr, lr\n"              \
-  "smlad r4, r12, " b            \
-  ", r4\n"                       \
+#define TAPS_4(a, b)               \
+  "ldm r0!, {r2, r3, r12, lr}\n"   \
+  "smlad r5, r2, " a ", r5\n"      \
+  "smlad r7, r3, " a ", r7\n"      \
+  "sxtb16 r2, r2\n"                \
+  "sxtb16 r3, r3\n"                \
+  "smlad r4, r2, " a ", r4\n"      \
+  "smlad r6, r3, " a ", r6\n"      \
+  "smlad r5, r12, " b ", r5\n"     \
+  "smlad r7, lr, " b ", r7\n"      \
+  "sxtb16 r12, r12\n"              \
+  "sxtb16 lr, lr\n"                \
+  "smlad r4, r12, " b ", r4\n"     \
   "smlad r6, lr, " b ", r6\n"
 #define TAPS_8 "ldm r1!, {r8-r11}\n" TAPS_4("r8", "r9") TAPS_4("r10", "r11")
+/* clang-format on */
 
 #define FINISH(sum, factor, shift, address) EDGEQ_DSP_FINISH_ONCE(sum, factor, shift, "lr", address)
 

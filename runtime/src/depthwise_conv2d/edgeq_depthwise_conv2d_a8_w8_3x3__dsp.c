@@ -12,138 +12,9 @@
  * 22 more per channel and piece. The limits are the bytes that must become pairs, and one requantization per 9 MACs.
  */
 #include "edgeq/edgeq_depthwise_conv2d.h"
-#include "edgeq/edgeq_dsp.h"
+#include "slide_dsp.h"
 
-#define PIECE 15   /* outputs at a time; a multiple of 3 */
-#define POSITION 8 /* words per position: 4 channels of 2 */
-#define CHANNEL_WORDS 5
-
-typedef struct {
-  const int8_t *channels;              /* 4 records of CHANNEL_WORDS */
-  uint32_t *positions, *positions_end; /* of the first channel and behind the last */
-  int32_t span;                        /* bytes of positions to slide over, 2 less than there are, a multiple of 3 */
-  int32_t count;                       /* bytes of positions that are outputs */
-  int8_t *output;
-  int32_t step, zero_point;
-} edgeq_piece_t;
-
-/* One output: positions in registers a, b and c (first and second word); a new position is loaded over c first. */
-#define SLIDE(a0, a1, b0, b1, c0, c1) \
-  "ldrd " c0 ", " c1                  \
-  ", [lr], #32\n"                     \
-  "smlad " a0 ", " a0                 \
-  ", r0, r10\n"                       \
-  "smlabb " a0 ", " a1 ", r3, " a0    \
-  "\n"                                \
-  "smlad " a0 ", " b0 ", r1, " a0     \
-  "\n"                                \
-  "smlabt " a0 ", " b1 ", r3, " a0    \
-  "\n"                                \
-  "smlad " a0 ", " c0 ", r2, " a0     \
-  "\n"                                \
-  "smlabb " a0 ", " c1 ", r12, " a0   \
-  "\n"                                \
-  "str " a0 ", [lr, #-96]\n"
-
-EDGEQ_NAKED static void slide(__attribute__((unused)) const edgeq_piece_t *piece) {
-  __asm__ volatile(
-      ".syntax unified\n"
-      "push {r4-r11, lr}\n"
-      "ldm r0, {r1-r8}\n"
-      "push {r1-r8}\n"
-      "1:\n" /* per channel */
-      "ldr lr, [sp, #0]\n"
-      "ldm lr!, {r4, r5, r6, r7, r10}\n"
-      "str lr, [sp, #0]\n"
-      "ldr lr, [sp, #4]\n"
-      "sxtb16 r0, r4\n"
-      "sxtb16 r1, r4, ror #8\n"
-      "sxtb16 r2, r5\n"
-      "sxtb16 r3, r5, ror #8\n"
-      "sxtb16 r12, r6, ror #8\n"
-      "ldr r11, [sp, #12]\n"
-      "ldrd r4, r5, [lr], #32\n"
-      "ldrd r6, r7, [lr], #32\n"
-      "add r11, r11, lr\n"
-      "2:\n" SLIDE("r4", "r5", "r6", "r7", "r8", "r9") SLIDE("r6", "r7", "r8", "r9", "r4", "r5")
-          SLIDE("r8", "r9", "r4", "r5", "r6", "r7")
-      "cmp lr, r11\n"
-      "bne 2b\n"
-      "ldrd r0, r1, [sp, #4]\n"
-      "add r0, r0, #8\n"
-      "str r0, [sp, #4]\n"
-      "cmp r0, r1\n"
-      "bne 1b\n"
-      "ldr r11, [sp, #0]\n"
-      "sub r11, r11, #80\n" /* 4 records */
-      "sub r12, r0, #32\n"
-      "ldrd r7, r8, [sp, #20]\n"
-      "ldr r9, [sp, #28]\n"
-      "3:\n" /* per pair of channels */
-      "ldrd r2, r3, [r11, #8]\n"
-      "ldrd r4, r5, [r11, #48]\n"
-      "mov r6, r12\n"
-      "ldr r10, [sp, #16]\n"
-      "add r10, r10, r6\n"
-      "4:\n"
-      "ldr r1, [r6, #16]\n"
-      "ldr r0, [r6], #32\n" EDGEQ_DSP_ROUND("r0", "r3", "r2", "r9") EDGEQ_DSP_ROUND("r1", "r5", "r4", "r9")
-      "bfi r0, r1, #8, #8\n"
-      "strh r0, [r7]\n"
-      "add r7, r7, r8\n"
-      "cmp r6, r10\n"
-      "bne 4b\n"
-      "ldr r7, [sp, #20]\n"
-      "add r7, r7, #2\n"
-      "add r11, r11, #20\n"
-      "add r12, r12, #8\n"
-      "ldr r0, [sp, #4]\n"
-      "sub r0, r0, #16\n"
-      "cmp r12, r0\n"
-      "bne 3b\n"
-      "add sp, sp, #32\n"
-      "pop {r4-r11, pc}\n");
-}
-
-/* Three lines as they meet a piece: at each position a word of 4 channels, `step` bytes from the one before. */
-typedef struct {
-  const int8_t *at[3];
-  int32_t step[3];
-} edgeq_lines_t;
-
-/* Half of a position: two channels, from r8 to r10. */
-#define EXPAND_2(even, odd)     \
-  "sxtb16 r6, r8" even          \
-  "\n"                          \
-  "sxtb16 r7, r9" even          \
-  "\n"                          \
-  "pkhbt r4, r6, r7, lsl #16\n" \
-  "pkhtb r6, r7, r6, asr #16\n" \
-  "sxtb16 r5, r10" even         \
-  "\n"                          \
-  "sxtb16 r7, r10, ror #" odd   \
-  "\n"                          \
-  "stm r0!, {r4-r7}\n"
-
-/* Positions up to `end`, at least one: words of the first two lines and of the third, channels in the order 0, 2, 1, 3.
- * Lines in the padding stand still on a word of zero points. */
-EDGEQ_NAKED static void expand(__attribute__((unused)) uint32_t *to, __attribute__((unused)) const uint32_t *end,
-                               __attribute__((unused)) const edgeq_lines_t *lines) {
-  __asm__ volatile(
-      ".syntax unified\n"
-      "push {r1, r4-r11, lr}\n"
-      "ldm r2, {r1, r2, r3, r11, r12, lr}\n"
-      "1:\n"
-      "ldr r8, [r1]\n"
-      "ldr r9, [r2]\n"
-      "ldr r10, [r3]\n"
-      "add r1, r1, r11\n"
-      "add r2, r2, r12\n"
-      "add r3, r3, lr\n" EXPAND_2("", "16") EXPAND_2(", ror #8", "24") "ldr r4, [sp]\n"
-      "cmp r0, r4\n"
-      "bne 1b\n"
-      "pop {r1, r4-r11, pc}\n");
-}
+#define PIECE 15 /* outputs at a time; a multiple of 3 */
 
 /* The geometry along lines: of the input, lines and what a line has; bytes between them; padding before each. */
 typedef struct {
@@ -207,10 +78,7 @@ void edgeq_depthwise_conv2d_a8_w8_3x3__dsp(const edgeq_depthwise_conv2d_t *layer
         channel_step[i] = exists ? 4 : 0;
       }
       piece.count = count * POSITION * 4;
-      piece.span = 0;
-      for (int32_t i = count; i > 0; i -= 3) {
-        piece.span += 3 * POSITION * 4;
-      }
+      piece.span = (count + 2) / 3 * 3 * POSITION * 4;
       piece.channels = layer->weights;
       piece.output = output + line * g.out_line_step + first * g.out_step;
       for (int32_t c = 0; c < layer->in_c; c += 4) {
