@@ -22,7 +22,7 @@ def binary_cnn() -> Network:
     layers = [Activation("uint8", step=1 / 255), Conv2d(3, 13, 3, padding=1, weights="binary"), nn.MaxPool2d(2)]
     layers += [nn.BatchNorm2d(13), Activation("binary"), Conv2d(13, 21, 3, padding=1, weights="binary", scale="one")]
     layers += [nn.BatchNorm2d(21), Activation("binary"), nn.MaxPool2d(2), nn.Flatten()]
-    return nn.Sequential(*layers, Linear(21 * 4, 7, weights="binary", scale="tensor")), (3, 8, 8)
+    return nn.Sequential(*layers, Linear(21 * 4, 7, weights="binary")), (3, 8, 8)
 
 
 def ternary_cnn() -> Network:
