@@ -37,6 +37,7 @@ class Kernel:
     scratch: str = "0"
     in_place: tuple[int, ...] = ()
     in_place_when: str = "1"
+    overlap: str = ""
     over_read: int = 0
     alignment: int = 1
     epilogue: str = "requantize"
@@ -63,6 +64,10 @@ class Kernel:
     def in_place_inputs(self, facts: Mapping[str, int]) -> tuple[int, ...]:
         """Inputs whose bytes the output of a node with these facts may take over."""
         return self.in_place if evaluate(self.in_place_when, facts) else ()
+
+    def overlap_bytes(self, facts: Mapping[str, int]) -> int | None:
+        """How many bytes before input 0 the output must start at least to share memory with it; None: it must not."""
+        return int(evaluate(self.overlap, facts)) if self.overlap else None
 
     def scratch_bytes(self, facts: Mapping[str, int]) -> int:
         return int(evaluate(self.scratch, facts))

@@ -26,7 +26,7 @@ class Choice:
     """The kernel of one node. `estimate` in instructions; `runner_up` is the best one not taken, if any.
 
     in_place: inputs whose bytes the output may take over. int8_estimate: what the best kernel would take if the layer
-    below eight bits were kept in int8 throughout; None for other layers.
+    below eight bits were kept in int8 throughout; None for other layers. overlap: `Kernel.overlap_bytes`.
     """
 
     kernel: Kernel
@@ -36,6 +36,7 @@ class Choice:
     runner_up: str | None
     in_place: tuple[int, ...]
     int8_estimate: int | None
+    overlap: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class _Option:
     cost: float
     scratch: int
     in_place: tuple[int, ...]
+    overlap: int | None
 
 
 def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -> dict[int, Choice]:
@@ -58,7 +60,7 @@ def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -
         facts = row.facts(node)
         options[key] = sorted(
             (
-                _Option(k, k.instructions(facts, features), k.scratch_bytes(facts), k.in_place_inputs(facts))
+                _option(k, facts, features)
                 for k in _narrowest([k for k in kernels_for(row.kernels) if fits(k, node, facts, features)], goal)
             ),
             key=lambda o: (o.cost, o.kernel.code_bytes, o.kernel.name),
@@ -69,6 +71,11 @@ def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -
         raise UnsupportedError("some layers have no kernel on this board", problems=homeless)
     linked = _linked(options, goal)
     return {key: _choice(options[key], linked, goal, _int8_estimate(node, features)) for key, node in by_id.items()}
+
+
+def _option(kernel: Kernel, facts: Mapping[str, int], features: frozenset[str]) -> _Option:
+    cost, scratch = kernel.instructions(facts, features), kernel.scratch_bytes(facts)
+    return _Option(kernel, cost, scratch, kernel.in_place_inputs(facts), kernel.overlap_bytes(facts))
 
 
 def fits(kernel: Kernel, node: Node, facts: Mapping[str, int], features: frozenset[str]) -> bool:
@@ -171,4 +178,5 @@ def _choice(options: list[_Option], linked: set[str], goal: str, int8_estimate: 
     else:
         reason = f"--optimize {goal}: shares code; {runner_up.kernel.name} would take {runner_up.cost / best.cost:.0%}"
     second = runner_up.kernel.name if runner_up else None
-    return Choice(best.kernel, reason, round(best.cost), best.scratch, second, best.in_place, int8_estimate)
+    estimate = round(best.cost)
+    return Choice(best.kernel, reason, estimate, best.scratch, second, best.in_place, int8_estimate, best.overlap)

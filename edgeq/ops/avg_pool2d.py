@@ -15,7 +15,7 @@ from edgeq.ops.fixed_point import clamp_bounds
 from edgeq.ops.inferences import Operands, operand, require_int8, require_one_image
 from edgeq.ops.pooling import ATTRIBUTES, pool_shape
 from edgeq.ops.registry import register
-from edgeq.ops.windows import patches, shape_params
+from edgeq.ops.windows import patches, pixel_lead, shape_params
 
 RECIPROCAL_BITS = 24
 MAX_COUNT = 2**16
@@ -97,4 +97,4 @@ class AvgPool2d(Operator):
     def facts(self, node: Node) -> dict[str, int]:
         kernel = node.attrs["kernel"]
         padded = int(any(node.attrs["pads"]))
-        return super().facts(node) | {"taps": kernel[0] * kernel[1], "padded": padded}
+        return super().facts(node) | {"taps": kernel[0] * kernel[1], "padded": padded} | pixel_lead(node)

@@ -19,7 +19,7 @@ from edgeq.ops.accumulate import (
 )
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
-from edgeq.ops.windows import patches, shape_params, window_output
+from edgeq.ops.windows import patches, pixel_lead, shape_params, window_output
 
 
 @register
@@ -88,4 +88,4 @@ class Conv2d(Operator):
         return node.output.type.elements * kh * kw * group_c
 
     def facts(self, node: Node) -> dict[str, int]:
-        return super().facts(node) | accumulation_facts(node, 0)
+        return super().facts(node) | accumulation_facts(node, 0) | pixel_lead(node)

@@ -18,7 +18,7 @@ from edgeq.ops.accumulate import (
 )
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
-from edgeq.ops.windows import patches, shape_params, window_output
+from edgeq.ops.windows import patches, pixel_lead, shape_params, window_output
 
 
 @register
@@ -79,4 +79,4 @@ class DepthwiseConv2d(Operator):
         return node.output.type.elements * kh * kw
 
     def facts(self, node: Node) -> dict[str, int]:
-        return super().facts(node) | accumulation_facts(node, 2)
+        return super().facts(node) | accumulation_facts(node, 2) | pixel_lead(node)

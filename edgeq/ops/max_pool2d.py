@@ -14,7 +14,7 @@ from edgeq.ops.fixed_point import clamp_bounds
 from edgeq.ops.inferences import Operands, operand, require_int8, require_one_image
 from edgeq.ops.pooling import ATTRIBUTES, pool_shape
 from edgeq.ops.registry import register
-from edgeq.ops.windows import patches, shape_params
+from edgeq.ops.windows import patches, pixel_lead, shape_params
 
 
 @register
@@ -53,4 +53,4 @@ class MaxPool2d(Operator):
 
     def facts(self, node: Node) -> dict[str, int]:
         kernel = node.attrs["kernel"]
-        return super().facts(node) | {"taps": kernel[0] * kernel[1]}
+        return super().facts(node) | {"taps": kernel[0] * kernel[1]} | pixel_lead(node)

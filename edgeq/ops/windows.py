@@ -64,3 +64,20 @@ def shape_params(node: Node, kernel: Pair, dilations: Pair = (1, 1)) -> dict[str
         "pad_top": top,
         "pad_left": left,
     }
+
+
+def pixel_lead(node: Node) -> dict[str, int]:
+    """A fact for kernels that go pixel by pixel, row by row, over a lowered node with int8 input and output.
+
+    pixel_lead: so many bytes the output must lie before the input, for no pixel to be written over input that a later
+    one reads. Before the pixel at row r, column c is read, `(r * out_w + c) * out_c` bytes are written; it reads from
+    `((r * stride_h - pad_top) * in_w + c * stride_w - pad_left) * in_c` on. The difference is linear in r and c.
+    """
+    p = node.params
+    if not p:
+        return {}
+    in_c, out_c = p["in_c"], node.output.shape[-1]
+    by_row = p["out_w"] * out_c - p["stride_h"] * p["in_w"] * in_c
+    by_column = out_c - p["stride_w"] * in_c
+    start = (p["pad_top"] * p["in_w"] + p["pad_left"]) * in_c
+    return {"pixel_lead": start + (p["out_h"] - 1) * max(0, by_row) + (p["out_w"] - 1) * max(0, by_column)}
