@@ -100,10 +100,11 @@ def _as_bytes(words: Array) -> Array:
 
 
 def conv_pairs_w4(node: Node) -> dict[str, Any]:
-    """[tap / 32][o][word], the last group with only as many words as it needs."""
+    """[tap / 32][o / 2][word][2], the last group with only as many words as it needs; an even number of channels."""
     words = _pair_words(rows(node))
-    groups = [words[:, i : i + 4].ravel() for i in range(0, words.shape[1], 4)]
-    return {"weights": _as_bytes(np.concatenate(groups)), **_tables(node, 1, _PAIRS_OFFSET * len(groups))}
+    filled = np.pad(words, ((0, len(words) % 2), (0, 0))).reshape(-1, 2, words.shape[1]).transpose(0, 2, 1)
+    groups = [filled[:, i : i + 4].ravel() for i in range(0, words.shape[1], 4)]
+    return {"weights": _as_bytes(np.concatenate(groups)), **_tables(node, 2, _PAIRS_OFFSET * len(groups))}
 
 
 def dense_pairs_w4(node: Node) -> dict[str, Any]:

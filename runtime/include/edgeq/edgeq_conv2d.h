@@ -84,9 +84,10 @@ void edgeq_conv2d_a8_w1_table__c(const edgeq_conv2d_t *layer, const int8_t *inpu
 void edgeq_conv2d_a8_w2_table__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 void edgeq_conv2d_a8_wt5_table__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
-/* 4-bit weights, two products per multiplication, 4 pixels at a time; otherwise as above. weights: [tap / 32][o][4]
- * words of edgeq_nibble_pairs.h. scratch: 4 bytes per tap, filled up to 8, 272 bytes and 16 per output channel. */
-void edgeq_conv2d_a8_w4_1x4__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+/* 4-bit weights, two products per multiplication, 4 pixels at a time; otherwise as above. weights:
+ * [tap / 32][o / 2][4][2] words of edgeq_nibble_pairs.h. scratch: 4 bytes per tap, filled up to 8, 272 bytes and 16 per
+ * output channel, filled up to 2. */
+void edgeq_conv2d_a8_w4_2x4__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* For cores with the DSP extension: groups == 1; 2 channels x 2 pixels at a time. weights: [out_c / 2][tap / 4][2][4],
  * taps filled up to a multiple of 4. multiplier: per channel 2 m - 2^32 (modulo 2^32) and shift; shift: not read. scratch:

@@ -20,11 +20,6 @@
 #define EDGEQ_PATCH_LOCAL 64
 #endif
 
-/* What the taps are filled up with. */
-#ifndef EDGEQ_PATCH_FILL
-#define EDGEQ_PATCH_FILL 0
-#endif
-
 /* All outputs of the `count` pixels in the buffer; totals[i] is 128 times the sum of pixel i's elements, `output` its
  * first. */
 typedef void edgeq_block_function(const edgeq_conv2d_t *layer, const uint32_t *buffer, const int32_t *totals,
@@ -133,7 +128,7 @@ static inline void edgeq_for_each_block(const edgeq_conv2d_t *layer, const int8_
 #endif
   int32_t filled = 0;
   for (int32_t tap = taps; (tap & (EDGEQ_PATCH_STEP - 1)) != 0; tap++) {
-    buffer[tap] = EDGEQ_PATCH_FILL; /* meets weights of 0 */
+    buffer[tap] = 0; /* meets weights of 0 */
   }
   for (int32_t oy = 0; oy < layer->out_h; oy++) {
     const int32_t top = oy * layer->stride_h - layer->pad_top;
