@@ -19,6 +19,7 @@ from edgeq.ops.quant import quant_levels
 from edgeq.ops.registry import operator
 from edgeq.ops.trunc import trunc_levels
 from edgeq.passes.affine import real_data
+from edgeq.passes.rewrite import inverse
 
 PAIRS = ("add", "sub", "mul", "div")
 QUANTIZERS = ("quant", "trunc")
@@ -184,14 +185,19 @@ def _per_channel(constant: Array, state: Pending) -> Array | None:
         return constant.reshape(1)
     source = state.source.shape if isinstance(state.source, Sums) else state.source.value.shape
     only = state.source.channels if isinstance(state.source, Sums) else 0
-    moves = {n.op for n in state.moves}
-    if moves - {"reshape"}:
-        if moves - {"max_pool2d", "resize_nearest"} or only not in (0, source[-1]):
-            return None
-        only = source[-1]
     if isinstance(state.source, Input):
         only = source[-1]
-    flat = np.broadcast_to(constant, state.shape).reshape(-1)
+    full = np.broadcast_to(constant, state.shape)
+    for move in reversed(state.moves):
+        if move.op == "reshape":
+            full = full.reshape(move.input(0).shape)
+        elif move.op == "transpose":
+            full = np.transpose(full, inverse(move.attrs["perm"]))
+        elif move.op in ("max_pool2d", "resize_nearest") and (full == full[:, :1, :1]).all():
+            full = np.broadcast_to(full[:, :1, :1], move.input(0).shape)
+        else:
+            return None
+    flat = full.reshape(-1)
     for first in range(len(source) - 1, -1, -1):
         period = prod(source[first:])
         if only not in (0, period) or period == 1 or flat.size % period:

@@ -10,7 +10,7 @@ import numpy as np
 from edgeq.ir.types import Array
 from tests.unit.qonnx_models import Net
 
-SAMPLES = 6
+SAMPLES = 8
 ROUNDINGS = ("ROUND", "ROUND", "ROUND", "CEIL", "FLOOR", "DOWN", "UP", "HALF_UP", "HALF_DOWN")
 
 
@@ -178,5 +178,9 @@ def random_net(seed: int) -> tuple[bytes, Array]:
             lambda: net.add("Add", y, net.constant(rng.normal(size=outputs))),
             lambda: y,
         )()
-    samples = rng.normal(size=(SAMPLES, *net.shape[1:])).astype(np.float32) * 2
-    return net.model(y), samples
+    # Of many sizes and offsets, so that few layers are always at one end of their grid.
+    size, offset = (rng.uniform(*ends, size=(SAMPLES, 1, 1, 1)) for ends in ((0.1, 6), (-5, 5)))
+    samples = rng.normal(size=(SAMPLES, *net.shape[1:])) * size + offset
+    # Every other network shows all its quantized activations: the last alone says little of a deep one.
+    shown = [n.output[0] for n in net.nodes if n.domain and n.input[0] not in net.constants] if seed % 2 else []
+    return net.model(*dict.fromkeys((*shown, y))), samples.astype(np.float32)

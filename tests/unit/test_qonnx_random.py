@@ -25,6 +25,6 @@ def test_the_random_networks_are_not_trivial() -> None:
         data, samples = random_net(seed)
         graph = folded(data)
         ops.update(n.op for n in graph.nodes)
-        varying += any(len(np.unique(a, axis=0)) > 1 for a in by_edgeq(graph, samples).values())
+        varying += sum(len(np.unique(a, axis=0)) > 1 for a in by_edgeq(graph, samples).values())
     assert ops >= {"conv2d", "depthwise_conv2d", "dense", "table", "add", "sub", "concat", "max_pool2d"}
-    assert varying > SEEDS // 2
+    assert varying > SEEDS
