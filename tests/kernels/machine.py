@@ -19,6 +19,8 @@ from unicorn import (
     UC_ARCH_ARM,
     UC_ARCH_RISCV,
     UC_HOOK_BLOCK,
+    UC_HOOK_MEM_READ,
+    UC_HOOK_MEM_WRITE,
     UC_MODE_RISCV32,
     UC_MODE_THUMB,
     Uc,
@@ -51,11 +53,16 @@ _ARGUMENTS = {
 
 @dataclass
 class Result:
-    """What a run gave. stack_bytes is the depth below the caller."""
+    """What a run gave. stack_bytes is the depth below the caller.
+
+    lead: how far the output would have to lie before the input for no byte to be written before it was last read; only
+    where reads and writes were traced.
+    """
 
     output: Array
     instructions: int
     stack_bytes: int
+    lead: int = 0
 
 
 @dataclass
@@ -110,8 +117,13 @@ class Machine:
         core.ctl_set_cpu_model(models.get(self.board.cpu.replace("plus", ""), arm_const.UC_CPU_ARM_CORTEX_M7))
         return core
 
-    def run(self, kernel: Kernel, case: Case, in_place: bool = False) -> Result:
-        """Runs the kernel once on the case's input. in_place: the output overwrites it from the first byte on."""
+    def run(
+        self, kernel: Kernel, case: Case, in_place: bool = False, *, lead: int | None = None, trace: bool = False
+    ) -> Result:
+        """Runs the kernel once on the case's input. in_place: the output overwrites it from the first byte on.
+
+        lead: the output starts so many bytes before the input and shares the memory from there on.
+        """
         symbols, code = self._build(kernel)
         core = self._core()
         core.mem_map(_CODE, 0x20000)
@@ -137,12 +149,16 @@ class Machine:
             words.append(place(table) if table else 0 if is_table else int(params[name]))
         layer = place(struct.pack(f"<{len(words)}I", *(w & 0xFFFFFFFF for w in words)))
         x = case.stored_input() + bytes(kernel.over_read)
-        given = (_PAGE_END - len(x)) & -kernel.alignment
-        first_page = given & -0x1000
-        core.mem_map(first_page, _PAGE_END - first_page)
-        core.mem_write(given, x)
         expected = case.node.output.type
-        output = given if in_place else place(b"\x5a" * expected.bytes, _CANARY)
+        longest = max(len(x), 0 if lead is None else expected.bytes - lead)
+        given = (_PAGE_END - longest) & -kernel.alignment
+        first_page = (given - (lead or 0) - len(_CANARY)) & -0x1000
+        core.mem_map(first_page, _PAGE_END - first_page)
+        core.mem_write(first_page, _CANARY[:1] * (given - first_page))
+        core.mem_write(given, x)
+        output = given - (lead or 0)
+        if lead is None and not in_place:
+            output = place(b"\x5a" * expected.bytes, _CANARY)
         scratch_bytes = kernel.scratch_bytes(case.facts)
         scratch = place(b"\x5a" * scratch_bytes, _CANARY) if scratch_bytes else 0
         for register, argument in zip(_ARGUMENTS[self.board.arch], (layer, given, output, scratch), strict=True):
@@ -155,14 +171,35 @@ class Machine:
             core.reg_write(riscv_const.UC_RISCV_REG_RA, _STOP)
         counter = _BlockCounter(self._is_arm)
         core.hook_add(UC_HOOK_BLOCK, counter.block)
+        order = _AccessOrder(given, output)
+        if trace:
+            core.hook_add(UC_HOOK_MEM_READ, order.read, None, given, given + len(x) - 1)
+            core.hook_add(UC_HOOK_MEM_WRITE, order.write, None, output, output + expected.bytes - 1)
         core.emu_start(symbols[kernel.name] | int(self._is_arm), _STOP)
         raw = bytes(core.mem_read(output, expected.bytes))
-        for start, size in ((output, 0 if in_place else expected.bytes), (scratch, scratch_bytes)):
+        if lead is not None:
+            assert bytes(core.mem_read(output - len(_CANARY), len(_CANARY))) == _CANARY, "written before the output"
+        own = 0 if in_place or lead is not None else expected.bytes
+        for start, size in ((output, own), (scratch, scratch_bytes)):
             for beside in (start - len(_CANARY), start + size) if size else ():
                 assert bytes(core.mem_read(beside, len(_CANARY))) == _CANARY, "written beside output or scratch"
         stack = bytes(core.mem_read(_STACK_TOP - 0x10000, 0x10000))
         depth = len(stack.lstrip(b"\xa5"))
-        return Result(case.read_output(raw), counter.total(core), depth)
+        return Result(case.read_output(raw), counter.total(core), depth, order.lead)
+
+
+class _AccessOrder:
+    """Follows, access by access, how far the writes of the output are ahead of the reads of the input."""
+
+    def __init__(self, given: int, output: int) -> None:
+        self.given, self.output = given, output
+        self.written = self.lead = 0
+
+    def write(self, _core: Any, _kind: int, address: int, size: int, _value: int, _data: Any) -> None:
+        self.written = max(self.written, address + size - self.output)
+
+    def read(self, _core: Any, _kind: int, address: int, _size: int, _value: int, _data: Any) -> None:
+        self.lead = max(self.lead, self.written - (address - self.given))
 
 
 class _BlockCounter:
