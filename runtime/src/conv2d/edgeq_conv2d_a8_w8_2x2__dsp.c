@@ -53,7 +53,8 @@ EDGEQ_NAKED static const int8_t *sum_blocks(__attribute__((unused)) const edgeq_
       "mov r7, r6\n"
       "ldr pc, [sp, #36]\n"
       ".balign 4\n"
-      "2:\n" TAPS_4 TAPS_4 TAPS_4 TAPS_4
+      "2:\n"
+      ".rept 4\n" TAPS_4 ".endr\n"
       "cmp r1, lr\n"
       "bne 2b\n"
       "ldr r1, [sp, #16]\n"

@@ -79,7 +79,8 @@ EDGEQ_NAKED static const int8_t *edgeq_fields_sum(__attribute__((unused)) const 
       "mov r11, r7\n"
       "ldr pc, [sp, #44]\n"
       ".balign 4\n"
-      "2:\n" EDGEQ_FIELDS_TAPS_4 EDGEQ_FIELDS_TAPS_4 EDGEQ_FIELDS_TAPS_4 EDGEQ_FIELDS_TAPS_4
+      "2:\n"
+      ".rept 4\n" EDGEQ_FIELDS_TAPS_4 ".endr\n"
       "ldr r2, [sp, #16]\n"
       "cmp r1, r2\n"
       "bne 2b\n"

@@ -3,7 +3,7 @@
  * A byte holds the weights of 4 outputs for one tap: u0 + 4 u1 + 16 u2 + 64 w3, with u = w + 2 (see fields_dsp.h).
  * Packed [o / 4][tap]; SXTB16 gives the bytes of every 4 taps the order of inputs_dsp.h.
  *
- * Per 8 taps: 2 loads, 4 SXTB16, 12 AND, 16 SMLAD for 32 MACs, plus 2 for every 32 taps: 1.08 instructions per MAC. The
+ * Per 8 taps: 2 loads, 4 SXTB16, 12 AND, 16 SMLAD for 32 MACs, plus 2 for every 64 taps: 1.07 instructions per MAC. The
  * limit is SMLAD (0.5), then AND.
  */
 #define EDGEQ_INPUTS_TAP_BYTES 1

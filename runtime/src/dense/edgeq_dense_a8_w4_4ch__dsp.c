@@ -3,7 +3,7 @@
  * A halfword holds the weights of 4 outputs for one tap: u0 + 16 u1 + 256 u2 + 4096 w3, with u = w + 8 (see
  * fields_dsp.h); 4096 times the last sum must fit 32 bits. Packed [o / 4][tap], taps in the order of inputs_dsp.h.
  *
- * Per 8 taps: 3 loads, 12 AND, 16 SMLAD for 32 MACs, plus 2 for every 32 taps: 0.98 instructions per MAC. The limit is
+ * Per 8 taps: 3 loads, 12 AND, 16 SMLAD for 32 MACs, plus 2 for every 64 taps: 0.98 instructions per MAC. The limit is
  * SMLAD (0.5), then AND.
  */
 #define EDGEQ_INPUTS_TAP_BYTES 2

@@ -20,9 +20,9 @@ EDGEQ_NAKED static void edgeq_fields_sum(__attribute__((unused)) const edgeq_blo
       ".syntax unified\n"
       "push {r4-r11, lr}\n"
       "ldm r0, {r1-r11}\n"
-      /* The loop has 32 taps; where it is entered makes up for numbers of taps that are no multiple. */
+      /* The loop has 64 taps; where it is entered makes up for numbers of taps that are no multiple. */
       "sub lr, r2, r3\n"
-      "ubfx lr, lr, #4, #2\n" /* - taps / 8 modulo 4 */
+      "ubfx lr, lr, #4, #3\n" /* - taps / 8 modulo 8 */
       "movs r12, #" EDGEQ_FIELDS_TAPS_8_BYTES "\n"
       "mul lr, lr, r12\n"
       "adr r12, 2f\n"
@@ -38,7 +38,8 @@ EDGEQ_NAKED static void edgeq_fields_sum(__attribute__((unused)) const edgeq_blo
       "str r2, [sp, #12]\n"
       "ldr pc, [sp, #44]\n"
       ".balign 4\n"
-      "2:\n" EDGEQ_FIELDS_TAPS_8 EDGEQ_FIELDS_TAPS_8 EDGEQ_FIELDS_TAPS_8 EDGEQ_FIELDS_TAPS_8
+      "2:\n"
+      ".rept 8\n" EDGEQ_FIELDS_TAPS_8 ".endr\n"
       "cmp r1, lr\n"
       "bne 2b\n"
       "ldrd r2, r3, [sp, #20]\n"

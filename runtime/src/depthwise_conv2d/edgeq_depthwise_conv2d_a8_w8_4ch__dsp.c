@@ -38,7 +38,8 @@ EDGEQ_NAKED static void sum_blocks(__attribute__((unused)) const edgeq_pixel_t *
       "1:\n"
       "ldm r0!, {r4-r7}\n"
       "ldr r1, [sp]\n"
-      "2:\n" TAP TAP TAP
+      "2:\n"
+      ".rept 3\n" TAP ".endr\n"
       "cmp r1, r10\n"
       "bne 2b\n"
       "ldm r0!, {r3, r8, r9, r12}\n" EDGEQ_DSP_FINISH("r4", "r3", "r8", "lr", "[r11]")
