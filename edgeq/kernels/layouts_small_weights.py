@@ -86,6 +86,18 @@ def _conv_table(weight_format: str) -> Layout:
     return layout
 
 
+def _depthwise_rows(weight_format: str) -> Layout:
+    def layout(node: Node) -> dict[str, Any]:
+        row = number_format(weight_format)
+        blocks = rows(node).reshape(-1, 4, node.params["kernel_h"] * node.params["kernel_w"]).transpose(0, 2, 1)
+        codes = row.to_codes(blocks.reshape(len(blocks), -1))
+        return {"weights": row.pack(codes).view(np.int8), **_tables(node, 1, 0)}
+
+    layout.__name__ = f"depthwise_rows_of_4_{weight_format}"
+    layout.__doc__ = "[c / 4] rows of [tap][4], each from a byte on."
+    return layout
+
+
 def _pair_words(weights: Array) -> Array:
     """[o][taps] -> [o][words] of 8 codes weight + 8: tap 2 k in bits 16 + 4 k up, tap 2 k + 1 in bits 4 k up."""
     outputs, taps = weights.shape
@@ -118,4 +130,5 @@ def dense_pairs_w4(node: Node) -> dict[str, Any]:
 
 _FAMILIES: tuple[Callable[[str], Layout], ...] = (_dense_table, _conv_table)
 _LAYOUTS: list[Layout] = [family(name) for family in _FAMILIES for name in _OFFSETS]
+_LAYOUTS += [_depthwise_rows(name) for name in (*_OFFSETS, "w4")]
 LAYOUTS |= {f.__name__: f for f in (*_LAYOUTS, conv_pairs_w4, dense_pairs_w4)}

@@ -80,6 +80,9 @@ LAYERS: dict[str, Layer] = {
     "conv ends": Layer("conv2d", (1, 4, 3, 57), (5, 3, 3, 57), "ends", "ends", attrs={"input_zero_point": -128}),
     "conv shifts": Layer("conv2d", (1, 3, 3, 7), (4, 2, 2, 7), attrs={"shifts": (-2, 3)}),
     "depthwise": Layer("depthwise_conv2d", (1, 5, 4, 7), (3, 3, 7), attrs=SAME),
+    "depthwise 4": Layer("depthwise_conv2d", (1, 5, 4, 12), (3, 3, 12), attrs=SAME),
+    "depthwise 4 tall": Layer("depthwise_conv2d", (1, 12, 2, 8), (10, 1, 8), attrs={"input_zero_point": 90}),
+    "depthwise 4 in place": Layer("depthwise_conv2d", (1, 6, 5, 4), (2, 2, 4), "ends", "ends"),
     "depthwise x3": Layer("depthwise_conv2d", (1, 5, 4, 3), (2, 3, 9), attrs={"strides": (2, 1)}),
     "depthwise dilated": Layer("depthwise_conv2d", (1, 9, 8, 4), (3, 3, 4), attrs={"dilations": (2, 2), **SAME}),
     "depthwise ends": Layer("depthwise_conv2d", (1, 4, 4, 6), (4, 4, 6), "ends", "ends", attrs={"shifts": (-1, 2)}),
@@ -123,6 +126,9 @@ def test_on_the_host(kernel: Kernel, defines: tuple[str, ...], folder: Path) -> 
     cases = tried(kernel)
     assert len(cases) >= 4
     for name, case in cases.items():
+        if kernel.in_place_inputs(case.facts):
+            on_top = run_on_host(kernel, case, host_program(kernel, "gcc", folder, (*defines, "IN_PLACE")))
+            np.testing.assert_array_equal(on_top, case.expected(), err_msg=f"{name}, in place")
         np.testing.assert_array_equal(run_on_host(kernel, case, program), case.expected(), err_msg=name)
 
 

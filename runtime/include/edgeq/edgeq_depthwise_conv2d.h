@@ -88,6 +88,18 @@ void edgeq_depthwise_conv2d_a8_w4__c(const edgeq_depthwise_conv2d_t *layer, cons
 void edgeq_depthwise_conv2d_a8_wt5__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                       void *scratch);
 
+/* Depth multiplier 1, in_c a multiple of 4, windows of up to 30 taps; shifts and accumulators as above. weights: [c /
+ * 4] rows of [tap][4]. scratch: in_c bytes for each tap, filled up to a multiple of 3, and one more, and 8. Output and
+ * input may share memory as in edgeq_depthwise_conv2d_a8_w8_4ch__c. */
+void edgeq_depthwise_conv2d_a8_w1_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                         void *scratch);
+void edgeq_depthwise_conv2d_a8_w2_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                         void *scratch);
+void edgeq_depthwise_conv2d_a8_w4_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                         void *scratch);
+void edgeq_depthwise_conv2d_a8_wt5_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                          void *scratch);
+
 #ifdef __cplusplus
 }
 #endif
