@@ -32,6 +32,7 @@ from edgeq import resources
 from edgeq.boards import Board, load_board
 from edgeq.ir.types import Array
 from edgeq.kernels.registry import Kernel
+from edgeq.ops import operator
 from edgeq.toolchain.compilers import COMPILE_FLAGS, find_compiler
 from tests.kernels.cases import Case
 from tests.kernels.host_runner import fields
@@ -161,10 +162,15 @@ class Machine:
             output = place(b"\x5a" * expected.bytes, _CANARY)
         scratch_bytes = kernel.scratch_bytes(case.facts)
         scratch = place(b"\x5a" * scratch_bytes, _CANARY) if scratch_bytes else 0
-        for register, argument in zip(_ARGUMENTS[self.board.arch], (layer, given, output, scratch), strict=True):
+        others = [] if operator(kernel.op).accumulates else [v.constant for v in case.node.inputs[1:] if v is not None]
+        arguments = [layer, given, *(place(np.ascontiguousarray(b).tobytes()) for b in others), output, scratch]
+        for register, argument in zip(_ARGUMENTS[self.board.arch], arguments, strict=False):
             core.reg_write(register, argument)
         if self._is_arm:
-            core.reg_write(arm_const.UC_ARM_REG_SP, _STACK_TOP)
+            on_stack = struct.pack(f"<{len(arguments) - 4}I", *arguments[4:])
+            top = (_STACK_TOP - len(on_stack)) & -8
+            core.mem_write(top, on_stack)
+            core.reg_write(arm_const.UC_ARM_REG_SP, top)
             core.reg_write(arm_const.UC_ARM_REG_LR, _STOP | 1)
         else:
             core.reg_write(riscv_const.UC_RISCV_REG_SP, _STACK_TOP)

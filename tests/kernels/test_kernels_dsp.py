@@ -18,6 +18,7 @@ from edgeq.kernels.registry import Kernel, kernels
 from tests.kernels.cases import Case, constant_channels, make_case
 from tests.kernels.narrow import narrow
 from tests.tools import need
+from tests.unit.quantized_nodes import lowered, tensor
 from tests.unit.test_kernels_accumulate import GRID, convolutions
 
 ROWS = [k for k in kernels() if k.name.endswith("__dsp")]
@@ -53,7 +54,23 @@ def _narrow_cases(bits: int) -> dict[str, Case]:
     return {f"{name}, {bits} bits": narrow(case, bits) for name, case in cases.items()}
 
 
+def _sum(
+    shape: tuple[int, ...], other: tuple[int, ...], output: tuple[float, int] = (0.06, -9), **clamp: float
+) -> Case:
+    """An addition, all pairs of values among its elements where there are enough."""
+    count = int(np.prod(shape))
+    x = np.resize(np.arange(-128, 128), count).astype(np.int8)
+    y = np.resize(np.repeat(np.arange(-128, 128), 256), other).astype(np.int8)
+    node = lowered("add", [tensor(shape, (0.05, -7)), tensor(other, (0.031, 40), y)], output, **clamp)
+    return Case(node, x.reshape(shape))
+
+
 MORE: dict[str, Case] = {
+    "every pair": _sum((1, 256, 256), (1, 256, 256)),
+    "few": _sum((1, 3, 3), (1, 3, 3), clamp_min=0.0, clamp_max=3.0),
+    "stretched": _sum((1, 5, 3, 6), (1, 5, 1, 6)),
+    "one for all": _sum((1, 70), (1,)),
+    "far too coarse": _sum((1, 70), (70,), (1e9, 3)),
     "1x1 large": make_case("conv2d", (1, 5, 5, 72), (12, 1, 1, 72)),
     "3x3 to the border": make_case("conv2d", (1, 6, 5, 24), (8, 3, 3, 24), pads=(1, 1, 1, 1), input_zero_point=-128),
     "scratch for bytes": make_case("conv2d", (1, 4, 3, 41), (6, 3, 3, 41), pads=(1, 1, 1, 1), shifts=(-14, -10)),

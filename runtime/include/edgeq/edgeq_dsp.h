@@ -69,6 +69,12 @@ static inline int32_t edgeq_add_halves(int32_t sum, uint32_t halves) {
   "strb " sum ", " address "\n"
 /* clang-format on */
 
+/* EDGEQ_DSP_ROUND as a function. */
+static inline int8_t edgeq_dsp_round(int32_t sum, int32_t factor, int32_t shift, int32_t zero_point) {
+  __asm__(EDGEQ_DSP_ROUND("%0", "%1", "%2", "%3") : "+r"(sum) : "r"(factor), "r"(shift), "r"(zero_point) : "cc");
+  return (int8_t)sum;
+}
+
 /* Limits `count` bytes to [low, high]; nothing to do for the limits of int8, which the stores keep. */
 static inline void edgeq_clamp_bytes(int8_t *bytes, int32_t count, int32_t low, int32_t high) {
   if (low == INT8_MIN && high == INT8_MAX) {
