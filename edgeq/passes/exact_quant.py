@@ -139,6 +139,8 @@ class _Fold:
         )
 
     def _pending(self, value: Value, node: Node) -> Pending:
+        if value.is_constant:
+            raise UnsupportedError(f"{node.op} of a constant", where=node.name, hint="fold it when exporting")
         state = self.states[id(value)]
         if isinstance(state, Pending):
             return state

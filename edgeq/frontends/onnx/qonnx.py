@@ -18,6 +18,8 @@ from edgeq.ir.types import Array, Quantization
 
 MOST_BITS = 8
 """Of weights and activations."""
+LARGEST = 2**16
+"""Zero points and bit widths beyond it are taken for damage."""
 
 
 def _in_every_domain(*names: str) -> Callable[[Converter], Converter]:
@@ -43,6 +45,10 @@ def _whole(node: NodeImport, index: int, what: str) -> Array:
         raise UnsupportedError(
             f"its {what} is not an integer ({given.reshape(-1)[:4].tolist()})",
             hint="only integers can be computed exactly; quantize with whole numbers",
+        )
+    if np.abs(given).max() > LARGEST:
+        raise UnsupportedError(
+            f"its {what} is {np.abs(given).max():g}", hint="the file may be damaged; export it again"
         )
     return given
 
