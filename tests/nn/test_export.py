@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.tools import need
+from tests.tools import ROOT, need
 
 need("torch", "qonnx")
 import torch
@@ -108,3 +108,11 @@ def test_eval_mode_computes_sums_to_the_last_bit() -> None:
     exact = x.double() @ layer.quantizer(layer.weight).double().T + layer.bias.double()
     assert torch.equal(layer.eval()(x), exact.float())
     assert torch.equal(layer(x[:, torch.arange(4000)]), layer(x))
+
+
+def test_the_page_on_training_says_what_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (ROOT / "docs" / "training.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+    training = next(line for line in code.splitlines() if line.startswith("# ... train"))
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace(training, "model.train()(torch.rand(8, 1, 8, 8))"), {})
+    onnx.checker.check_model(onnx.load("digits.onnx"))
