@@ -1,8 +1,8 @@
 """Counts the instructions of the first call of <m>_run under Unicorn, split at the step hooks.
 
-Python is called for every block of code, so the callback does one dictionary update and nothing else; whatever is not
-an ordinary block of the model is missing from the dictionary and takes the slow path. The callback is registered
-through ctypes directly: the wrapper of Unicorn's own package costs three times the callback.
+Python is called for every block of code, so the callback does one dictionary update and nothing else: of how often the
+block came after the one before it. What was not seen before, or is not of the model, takes the slow path. The callback
+is registered through ctypes directly: the wrapper of Unicorn's own package costs three times the callback.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from edgeq.toolchain import Program
 
 _HOOK_BLOCK = 8
 _NO_ADDRESS = -1
+_ADDRESS = 0xFFFFFFFF
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 
 
@@ -30,8 +31,9 @@ def instructions_in(code: bytes, arch: str) -> int:
 
 
 class BlockCounter:
-    """segments: instructions before the first hook, between hooks, after the last. finished: the call has returned, and
-    emulation was stopped so that the hook can be removed."""
+    """segments: instructions before the first hook, between hooks, after the last. flows: for each of them, how often
+    which block came after which (cycle_estimate.py). code: the bytes of each block. finished: the call has returned,
+    and emulation was stopped so that the hook can be removed."""
 
     def __init__(self, uc: Any, program: Program, return_address: Callable[[], int]) -> None:
         self._uc = uc
@@ -48,6 +50,8 @@ class BlockCounter:
         # The one address that matters while not counting: <m>_run's first, then each hook's return.
         self._resume = int.from_bytes(entry, "little") & ~1
         self.segments: list[int] = []
+        self.flows: list[dict[int, int]] = []
+        self.code: dict[int, bytes] = {}
         self.finished = False
         self.error: Exception | None = None
 
@@ -55,12 +59,15 @@ class BlockCounter:
         """Starts to watch."""
         executed = self._executed
         unusual = self._unusual
+        previous = 0
 
         def on_block(_: int, address: int, size: int, __: int) -> None:
+            nonlocal previous
             try:
-                executed[address] += 1
+                executed[previous | address] += 1
             except KeyError:
-                unusual(address, size)
+                unusual(previous, address, size)
+            previous = address << 32
 
         library, engine = _native(self._uc)
         self._callback = _CALLBACK(on_block)  # kept alive: Unicorn holds a bare pointer
@@ -77,19 +84,20 @@ class BlockCounter:
         self._uc.ctl_flush_tb()
         self.finished = False
 
-    def _unusual(self, address: int, size: int) -> None:
+    def _unusual(self, previous: int, address: int, size: int) -> None:
         # An exception would vanish in ctypes, and the count would be wrong without a word.
         try:
-            self._switch(address, size)
+            self._switch(previous, address, size)
         except Exception as error:
             self.error = error
             self._uc.emu_stop()
 
-    def _switch(self, address: int, size: int) -> None:
+    def _switch(self, previous: int, address: int, size: int) -> None:
         if not self._counting:
             if address != self._resume:
                 return
             self._counting = True
+            previous = 0
         elif address == self._hook:
             self._close_segment()
             self._resume = self._return_address()
@@ -101,11 +109,13 @@ class BlockCounter:
             self._uc.emu_stop()
             return
         if address not in self._lengths:
-            self._lengths[address] = instructions_in(bytes(self._uc.mem_read(address, size)), self._arch)
-        self._executed[address] = 1
+            self.code[address] = bytes(self._uc.mem_read(address, size))
+            self._lengths[address] = instructions_in(self.code[address], self._arch)
+        self._executed[previous | address] = self._executed.get(previous | address, 0) + 1
 
     def _close_segment(self) -> None:
-        self.segments.append(sum(times * self._lengths[block] for block, times in self._executed.items()))
+        self.segments.append(sum(times * self._lengths[key & _ADDRESS] for key, times in self._executed.items()))
+        self.flows.append(dict(self._executed))
         self._executed.clear()
         self._counting = False
 

@@ -16,6 +16,7 @@ from typing import Any
 from edgeq.boards import PAGE_BYTES, Board
 from edgeq.emulate import counts, exchange
 from edgeq.emulate.block_counter import BlockCounter
+from edgeq.emulate.cycle_estimate import TIMINGS, estimate
 from edgeq.emulate.harness import Region
 from edgeq.emulate.image import Image, read_image
 from edgeq.emulate.isa import check_instructions
@@ -163,9 +164,15 @@ class UnicornRunner:
         assert semihost.exit_code is not None
         exchange.check_exit(program, semihost.exit_code, semihost.console)
         report = exchange.parse_report(bytes(semihost.files[exchange.REPORT]))
-        steps, total = None, None
+        steps, total, step_cycles, cycles, cycles_from = None, None, None, None, None
+        timing = TIMINGS.get(program.board.cpu)
         if counting:
-            steps, total = counts.steps_from_segments(machine.counter.segments, program.profiled)
+            counter = machine.counter
+            steps, total = counts.steps_from_segments(counter.segments, program.profiled)
+            if timing is not None:
+                segments = [estimate(timing, flow, counter.code) for flow in counter.flows]
+                step_cycles, cycles = counts.steps_from_segments(segments, program.profiled)
+                cycles_from = f"estimate for zero wait states ({timing.manual})"
         output = bytes(semihost.files[exchange.OUTPUT])
         return RunResult(
             outputs=exchange.split_outputs(output, len(samples), output_bytes),
@@ -176,4 +183,7 @@ class UnicornRunner:
             instructions=total,
             stack_bytes=report.stack_bytes,
             runner=self.name,
+            step_cycles=step_cycles,
+            cycles=cycles,
+            cycles_from=cycles_from,
         )

@@ -88,9 +88,15 @@ edgeq_status tiny_run(tiny_t *model) {
   __asm__ volatile(".rept " TINY_NOPS "\n nop\n .endr");
 #endif
 #ifdef TINY_LOOP /* instructions to repeat TINY_TIMES times */
+#if defined(__arm__)
+  __asm__ volatile(".syntax unified\n  movs r3, #" TINY_TIMES "\n  .balign 4\n1:\n  " TINY_LOOP
+                   "\n  subs r3, r3, #1\n  bne 1b" ::
+                       : "r0", "r1", "r2", "r3", "cc", "memory");
+#elif defined(__riscv)
   __asm__ volatile("  li t0, " TINY_TIMES "\n  .balign 16\n.option push\n.option norvc\n1:\n  " TINY_LOOP
                    "\n  addi t0, t0, -1\n  bnez t0, 1b\n.option pop" ::
                        : "t0", "t1", "t2", "memory");
+#endif
 #endif
   sum = total((const int8_t *)(arena + 20));
   memcpy(arena + 36, &sum, sizeof sum);
