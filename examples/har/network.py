@@ -21,7 +21,7 @@ BLOCK = 5
 
 
 def build() -> nn.Sequential:
-    """3,849 binary weights; the readings enter in two bits, so that the first layer is two bit-planes."""
+    """3,553 binary weights; the readings enter in two bits, so that the first layer is two bit-planes."""
     layers = {
         "readings": edgeq.nn.Activation("int2", step=2.0),
         "conv1": edgeq.nn.Conv1d(BLOCK * 6, 21, 1, bias=False, weights="binary", scale="one"),
