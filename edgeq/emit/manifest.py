@@ -30,6 +30,7 @@ def build_manifest(
         "outputs": [_endpoint(v, plan, graph.meta.get("outputs", {})) for v in graph.outputs],
         "arena_bytes": plan.arena_bytes,
         "arena_lower_bound": plan.lower_bound,
+        "arena_proved": plan.proved,
         "arena_peak": {"step": plan.peak_step, "buffers": plan.peak_buffers},
         "scratch_bytes": max((s["scratch_bytes"] for s in steps), default=0),
         "weights_bytes": sum(s["weights_bytes"] for s in steps),

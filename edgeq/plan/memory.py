@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.kernels.select import Choice
 from edgeq.ops.registry import operator
+from edgeq.plan.exact import improve
 from edgeq.plan.packing import Buffer, lower_bound, pack
 
 TENSOR_ALIGN = 4
@@ -19,7 +20,7 @@ class Plan:
     """Where everything lies. Offsets in bytes from the arena's start.
 
     steps: the nodes that run, in order. peak_step: index of the step at which `lower_bound` bytes are alive, and
-    peak_buffers their names.
+    peak_buffers their names. proved: no plan needs fewer bytes.
     """
 
     steps: list[Node]
@@ -27,6 +28,7 @@ class Plan:
     lower_bound: int
     peak_step: int
     peak_buffers: list[str]
+    proved: bool
     offsets: dict[int, int] = field(default_factory=dict)
     scratch: dict[int, int] = field(default_factory=dict)
 
@@ -50,21 +52,36 @@ def plan_memory(graph: Graph, choices: Mapping[int, Choice]) -> Plan:
     everything = [*buffers.values(), *scratch.values()]
     for buffer in everything:
         buffer.bytes = -(-buffer.bytes // TENSOR_ALIGN) * TENSOR_ALIGN
-    arena = pack(everything)
+    _share(buffers, steps, home, choices)
     bound, peak = lower_bound(everything)
+    arena, proved = improve(everything, pack(everything), bound)
     return Plan(
         steps,
         arena,
         bound,
         max(peak, 0),
         [f"{b.name} ({b.bytes})" for b in everything if b.first <= peak <= b.last],
+        proved,
         {key: buffers[root].offset for key, root in home.items()},
         {key: buffer.offset for key, buffer in scratch.items()},
     )
 
 
+def _share(
+    buffers: Mapping[int, Buffer], steps: list[Node], home: Mapping[int, int], choices: Mapping[int, Choice]
+) -> None:
+    """Lets outputs reach into the inputs that end with the step, as far as the kernels' rows say."""
+    for step, node in enumerate(steps):
+        overlap, x = choices[id(node)].overlap, node.input(0)
+        if overlap is None or x.is_constant or sum(i is x for i in node.inputs) > 1:
+            continue
+        source, result = buffers[home[id(x)]], buffers[home[id(node.output)]]
+        if source is not result and source.last == step == result.first:
+            result.shares[source] = -(-overlap // TENSOR_ALIGN) * TENSOR_ALIGN
+
+
 def _storage(graph: Graph, choices: Mapping[int, Choice]) -> dict[int, int]:
-    """`id(value)` -> id of the value whose bytes it shares. Views share always, in-place outputs when legal."""
+    """`id(value)` -> id of the value whose bytes it shares. Views always do, outputs in place where legal."""
     home = {id(v): id(v) for v in graph.values() if not v.is_constant}
     last_use = _last_uses(graph, home)
     for step, node in enumerate(graph.nodes):
@@ -72,6 +89,8 @@ def _storage(graph: Graph, choices: Mapping[int, Choice]) -> dict[int, int]:
             home[id(node.output)] = home[id(node.input(0))]
             last_use = _last_uses(graph, home)
             continue
+        if choices[id(node)].overlap is not None:
+            continue  # sharing part of the bytes leaves the rest of the input's free
         for index in choices[id(node)].in_place:
             value = node.optional(index)
             if value is None or value.is_constant or value.type.bytes < node.output.type.bytes:

@@ -193,6 +193,8 @@ def _arena(manifest: Manifest) -> str:
     arena, bound = manifest["arena_bytes"], manifest["arena_lower_bound"]
     if arena == bound:
         return f"{number(arena)} bytes, proved minimal (below)"
+    if manifest.get("arena_proved"):
+        return f"{number(arena)} bytes, proved minimal by trying all placements"
     return f"{number(arena)} bytes, {number(arena - bound)} above the lower bound of {number(bound)} (below)"
 
 
@@ -205,6 +207,11 @@ def _arena_proof(manifest: Manifest) -> list[str]:
     layer = f" ({elide(steps[index]['name'], NAME_WIDTH)})" if index < len(steps) else ""
     bound = number(manifest["arena_lower_bound"])
     text = f"No arena can be smaller than {bound} bytes: at step {index}{layer} these must exist together."
+    shared = sum(size or 0 for _, size in map(buffer, peak["buffers"])) - manifest["arena_lower_bound"]
+    if shared > 0:
+        text += (
+            f" The output may reach into its input by {number(shared)} bytes: they are read before they are written."
+        )
     columns = [Column("bytes", right=True), Column("tensor", flex=True)]
     rows = [[number(size), name] for name, size in map(buffer, peak["buffers"])]
     return ["", *paragraph(text), "", *table(columns, rows, indent=4)]

@@ -80,6 +80,10 @@ def test_report_proves_the_arena() -> None:
     assert "    8,000  a:0\n    8,000  b:0\n      640  mean scratch" in cost
     above = render_report(manifest(arena_bytes=17_000))
     assert "17,000 bytes, 360 above the lower bound of 16,640" in above
+    proved = render_report(manifest(arena_bytes=17_000, arena_proved=True))
+    assert "17,000 bytes, proved minimal by trying all placements" in proved
+    shared = render_report(manifest(arena_lower_bound=16_000))
+    assert "may reach into its input by 640 bytes" in " ".join(shared.split())
     assert "No arena" not in render_report(manifest(arena_peak=None))
 
 
