@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from edgeq.frontends.onnx import load_onnx
-from edgeq.ir.graph import Graph
+from edgeq.ir.graph import Graph, Node
 from edgeq.ir.types import Array
 from edgeq.npz import to_internal, to_reals
 from edgeq.ops.execute import run_integer
@@ -78,6 +78,26 @@ class Net:
         )
         imports = [helper.make_opsetid("", self.opset), helper.make_opsetid(self.domain, 1)]
         return bytes(helper.make_model(graph, opset_imports=imports, ir_version=IR_VERSION).SerializeToString())
+
+
+def normal(*shape: int, seed: int = 0, scale: float = 1.0) -> Array:
+    return (np.random.default_rng(seed).normal(size=shape) * scale).astype(np.float32)
+
+
+def layer(graph: Graph, op: str) -> Node:
+    (found,) = (n for n in graph.nodes if n.op == op)
+    return found
+
+
+def dense_net(weights: Array, *, weight_bits: int = 4, bits: int = 4, signed: int = 1) -> tuple[Net, str]:
+    """Quant -> MatMul with weights [inputs, outputs] of scale 1; the name of the sums."""
+    net = Net(1, len(weights))
+    x = net.quant("x", bits, signed=signed)
+    return net, net.add("MatMul", x, net.quant(net.constant(weights), weight_bits))
+
+
+def whole(*shape: int, low: int, high: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).integers(low, high + 1, size=shape).astype(np.float32)
 
 
 def by_qonnx(data: bytes, samples: Array) -> dict[str, Array]:

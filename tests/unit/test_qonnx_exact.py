@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
-from edgeq.errors import CalibrationError, UnsupportedError
-from edgeq.ir.graph import Graph, Node
+from edgeq.errors import UnsupportedError
 from edgeq.ir.types import Array
-from edgeq.npz import random_samples, to_internal, to_original
 from edgeq.passes.exact_levels import find_thresholds, shared_row
-from tests.unit.qonnx_models import Net, by_edgeq, disagreements, endpoint, folded
+from tests.unit.qonnx_models import Net, by_edgeq, dense_net, disagreements, folded, layer, normal, whole
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-def array(*shape: int, seed: int = 0, scale: float = 1.0) -> Array:
-    return (np.random.default_rng(seed).normal(size=shape) * scale).astype(np.float32)
-
-
-def layer(graph: Graph, op: str) -> Node:
-    (found,) = (n for n in graph.nodes if n.op == op)
-    return found
-
-
-def dense_net(weights: Array, *, weight_bits: int = 4, bits: int = 4, signed: int = 1, **last: Any) -> tuple[Net, str]:
-    """Quant -> MatMul with weights [inputs, outputs] of scale 1; the name of the sums."""
-    net = Net(1, len(weights))
-    x = net.quant("x", bits, signed=signed)
-    return net, net.add("MatMul", x, net.quant(net.constant(weights), weight_bits))
-
-
-def whole(*shape: int, low: int, high: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).integers(low, high + 1, size=shape).astype(np.float32)
 
 
 # thresholds
@@ -126,7 +102,7 @@ def test_falling_channels_with_weights_of_minus_128() -> None:
 
 def test_two_levels_take_one_threshold_per_channel() -> None:
     net, sums = dense_net(whole(16, 8, low=-1, high=1), bits=1)
-    graph = folded(net.model(net.bipolar(net.norm(sums, array(8), array(8), array(8), np.ones(8)))))
+    graph = folded(net.model(net.bipolar(net.norm(sums, normal(8), normal(8), normal(8), np.ones(8)))))
     node = layer(graph, "dense")
     assert node.input(3).shape == (8, 1)
     assert node.optional(2) is None
@@ -180,7 +156,7 @@ def test_activations_have_the_narrowest_format(
 ) -> None:
     net = Net(1, 4)
     x = net.quant("x", bits, 0.25, signed=signed, narrow=narrow)
-    graph = folded(net.model(net.add("MatMul", x, net.quant(net.constant(array(4, 2)), 2))))
+    graph = folded(net.model(net.add("MatMul", x, net.quant(net.constant(normal(4, 2)), 2))))
     rule = graph.meta["inputs"]["x"]["quantizer"]
     assert graph.inputs[0].type.format == name
     assert (rule["low"], rule["high"]) == bounds
@@ -189,12 +165,12 @@ def test_activations_have_the_narrowest_format(
 def test_a_dense_layer_reads_packed_rows_that_end_inside_bytes_as_an_image() -> None:
     net = Net(1, 3, 4, 4)
     x = net.quant("x", 2)
-    conv = net.add("Conv", x, net.quant(net.constant(array(5, 3, 3, 3)), 2))
+    conv = net.add("Conv", x, net.quant(net.constant(normal(5, 3, 3, 3)), 2))
     flat = net.add("Flatten", net.quant(conv, 2))
-    data = net.model(net.add("MatMul", flat, net.quant(net.constant(array(20, 6)), 2)))
+    data = net.model(net.add("MatMul", flat, net.quant(net.constant(normal(20, 6)), 2)))
     graph = folded(data)
     assert [n.op for n in graph.nodes] == ["conv2d", "conv2d", "reshape"]
-    assert disagreements(data, array(12, 3, 4, 4)) == 0
+    assert disagreements(data, normal(12, 3, 4, 4)) == 0
 
 
 # between grids
@@ -207,7 +183,7 @@ def test_chains_on_a_grid_become_one_table() -> None:
     z = net.quant(net.add("Add", y, net.constant(-0.1)), 4, 0.07)
     data = net.model(z)
     assert [n.op for n in folded(data).nodes] == ["table"]
-    assert disagreements(data, array(20, 6, scale=9)) == 0
+    assert disagreements(data, normal(20, 6, scale=9)) == 0
 
 
 def test_chains_per_channel_on_a_grid_become_thresholds() -> None:
@@ -215,12 +191,12 @@ def test_chains_per_channel_on_a_grid_become_thresholds() -> None:
     x = net.quant("x", 5)
     conv = net.add(
         "Conv",
-        net.quant(net.norm(x, array(3), array(3), array(3), np.ones(3)), 3),
-        net.quant(net.constant(array(2, 3, 1, 1)), 3),
+        net.quant(net.norm(x, normal(3), normal(3), normal(3), np.ones(3)), 3),
+        net.quant(net.constant(normal(2, 3, 1, 1)), 3),
     )
     data = net.model(conv)
     assert layer(folded(data), "depthwise_conv2d").input(3).shape == (3, 7)
-    assert disagreements(data, array(20, 3, 2, 2, scale=9)) == 0
+    assert disagreements(data, normal(20, 3, 2, 2, scale=9)) == 0
 
 
 @pytest.mark.parametrize("op", ["Add", "Sub"])
@@ -233,7 +209,7 @@ def test_sums_of_grids(op: str, bits: int, signed: int) -> None:
         for p, f in zip(parts, (1.0, -0.7), strict=True)
     )
     data = net.model(net.quant(net.add(op, a, b), 6, 1.5))
-    assert disagreements(data, array(20, 2, 3, 3, scale=40)) == 0
+    assert disagreements(data, normal(20, 2, 3, 3, scale=40)) == 0
 
 
 def test_grids_of_related_scales_are_added() -> None:
@@ -241,15 +217,15 @@ def test_grids_of_related_scales_are_added() -> None:
     x = net.quant("x", 8, 0.5)
     a, b = net.quant(x, 5, 1.5), net.quant(x, 4, 0.5, signed=0)
     data = net.model(net.quant(net.add("Add", a, b), 5, 0.75))
-    assert disagreements(data, array(20, 2, 3, 3, scale=9)) == 0
+    assert disagreements(data, normal(20, 2, 3, 3, scale=9)) == 0
 
 
 def test_rectified_grids_stay_on_their_grid() -> None:
     net = Net(1, 6)
     x = net.add("Relu", net.quant("x", 4, 0.5))
-    data = net.model(net.add("MatMul", x, net.quant(net.constant(array(6, 2)), 3)))
+    data = net.model(net.add("MatMul", x, net.quant(net.constant(normal(6, 2)), 3)))
     assert [n.op for n in folded(data).nodes] == ["table", "dense"]
-    assert disagreements(data, array(20, 6, scale=3)) == 0
+    assert disagreements(data, normal(20, 6, scale=3)) == 0
 
 
 @pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
@@ -258,7 +234,7 @@ def test_averages_then_quantization(pads: list[int]) -> None:
     x = net.quant("x", 4, 0.5, signed=0)
     y = net.add("AveragePool", x, kernel_shape=[3, 3], strides=[1, 1], pads=pads, count_include_pad=1)
     data = net.model(net.quant(y, 4, 0.25, signed=0))
-    assert disagreements(data, array(20, 2, 6, 6, scale=5)) == 0
+    assert disagreements(data, normal(20, 2, 6, 6, scale=5)) == 0
 
 
 @pytest.mark.parametrize("second", [False, True])
@@ -278,160 +254,15 @@ def test_trunc(second: bool, rounding: str) -> None:
     if second:  # the executor takes the first version, which has one input less
         assert layer(folded(data), "depthwise_conv2d").input(3).shape[1] == 15
         return
-    assert disagreements(data, array(20, 2, 4, 4, scale=5)) == 0
+    assert disagreements(data, normal(20, 2, 4, 4, scale=5)) == 0
 
 
 def test_the_maximum_of_sums_is_the_maximum_of_levels() -> None:
     net = Net(1, 2, 4, 4)
-    conv = net.add("Conv", net.quant("x", 3), net.quant(net.constant(array(3, 2, 1, 1)), 3))
-    pooled = net.add("MaxPool", net.norm(conv, [-1.0, 2.0, 0.5], array(3), array(3), np.ones(3)), kernel_shape=[2, 2])
+    conv = net.add("Conv", net.quant("x", 3), net.quant(net.constant(normal(3, 2, 1, 1)), 3))
+    pooled = net.add("MaxPool", net.norm(conv, [-1.0, 2.0, 0.5], normal(3), normal(3), np.ones(3)), kernel_shape=[2, 2])
     data = net.model(net.quant(net.add("Relu", pooled), 3, 0.5))
-    assert disagreements(data, array(20, 2, 4, 4, scale=3)) == 0
-
-
-# borders
-
-
-def test_input_preparation_is_repeated_exactly() -> None:
-    net = Net(1, 3, 4, 4)
-    scaled = net.add("Div", net.add("Sub", "x", net.constant([[[0.4]], [[0.5]], [[0.3]]])), net.constant(0.226))
-    conv = net.add("Conv", net.quant(scaled, 8, 0.0173), net.quant(net.constant(array(4, 3, 3, 3)), 4))
-    data = net.model(net.quant(conv, 4, 0.3))
-    samples = np.random.default_rng(0).random((20, 3, 4, 4)).astype(np.float32)
-    assert disagreements(data, samples) == 0
-    spec = endpoint(folded(data), "x")
-    assert isinstance(spec["real_offset"], list)
-
-
-def test_integers_of_an_input_survive_their_reals() -> None:
-    """What the C takes, as reals of the model, quantized again: the same integers."""
-    for bits, signed in ((1, 1), (1, 0), (2, 1), (4, 0), (8, 0), (8, 1)):
-        net = Net(1, 3, 4, 4)
-        scaled = net.add("Sub", net.add("Mul", "x", net.constant([[[2.0]], [[3.0]], [[-0.7]]])), net.constant(1.0))
-        conv = net.add(
-            "Conv",
-            net.quant(scaled, bits, 0.3, signed=signed, narrow=int(bits == 2)),
-            net.quant(net.constant(array(4, 3, 3, 3)), 4),
-        )
-        spec = endpoint(folded(net.model(conv)), "x")
-        given = random_samples([spec], 10).inputs["x"]
-        back = to_internal(spec, to_original({**spec, "source_dtype": "float32"}, given)[:, 0])
-        assert np.array_equal(back, to_internal(spec, given))
-        rule = spec["quantizer"]
-        assert given.min() >= rule["low"] and given.max() <= rule["high"]
-
-
-def test_inputs_that_are_never_quantized_need_samples() -> None:
-    net = Net(1, 5)
-    y = net.add("MatMul", "x", net.quant(net.constant(array(5, 3)), 4, 0.25))
-    data = net.model(net.quant(y, 4, 0.5))
-    with pytest.raises(CalibrationError, match="'x' is taken as reals"):
-        folded(data)
-    samples = array(50, 5, scale=2)
-    graph = folded(data, {"x": samples})
-    scale = graph.meta["inputs"]["x"]["real_scale"]
-    assert np.log2(scale) == round(np.log2(scale))
-    assert abs(samples).max() <= 128 * scale
-    assert abs(samples).max() > 63 * scale
-    assert disagreements(data, np.rint(samples / scale) * scale, {"x": samples}) == 0
-
-
-def test_a_last_softmax_is_left_out_and_said() -> None:
-    net, sums = dense_net(array(6, 3, scale=3))
-    graph = folded(net.model(net.add("Softmax", sums, axis=1, name="probabilities")))
-    assert "probabilities" in graph.meta["notes"][0]
-    assert graph.meta["outputs"]["probabilities"]["left_out"] == "softmax"
-    assert graph.outputs[0].type.dtype.value == "int32"
-
-
-def test_outputs_per_channel_keep_their_order_within_lists() -> None:
-    net, sums = dense_net(whole(6, 3, low=-7, high=7))
-    data = net.model(net.norm(sums, [1.5, -2.0, 0.1], array(3), array(3), np.ones(3)))
-    graph = folded(data)
-    (name,) = graph.meta["outputs"]
-    assert len(graph.meta["outputs"][name]["real_scale"]) == 3
-    assert disagreements(data, whole(20, 6, low=-8, high=7)) == 0
-
-
-def test_offsets_that_are_whole_sums_become_a_bias() -> None:
-    net, sums = dense_net(whole(6, 3, low=-7, high=7))
-    data = net.model(net.add("Add", sums, net.constant([4.0, -2.0, 9.0])))
-    graph = folded(data)
-    assert layer(graph, "dense").input(2).constant.tolist() == [4, -2, 9]
-    assert disagreements(data, whole(20, 6, low=-8, high=7)) == 0
-
-
-def test_doubt_about_float_sums_is_told() -> None:
-    net = Net(1, 4)
-    x = net.quant("x", 3, 0.1)
-    y = net.bipolar(net.add("MatMul", x, net.quant(net.constant(whole(4, 2, low=-3, high=3)), 3, 1.0)))
-    notes = folded(net.model(y)).meta["notes"]
-    assert len(notes) == 1
-    assert "rounding of float32 sums" in notes[0]
-
-
-# refusals: each names its node
-
-
-def refused(net: Net, *outputs: str) -> str:
-    with pytest.raises(UnsupportedError) as caught:
-        folded(net.model(*outputs))
-    return str(caught.value)
-
-
-def test_weights_that_are_not_quantized() -> None:
-    net = Net(1, 4)
-    y = net.add("MatMul", net.quant("x", 4), net.constant(array(4, 2)), name="plain")
-    assert "plain: its weights" in refused(net, net.quant(y, 4))
-
-
-def test_activations_that_are_not_quantized() -> None:
-    net, sums = dense_net(array(4, 4, scale=3))
-    y = net.add("MatMul", net.add("Relu", sums), net.quant(net.constant(array(4, 2)), 4), name="second")
-    text = refused(net, net.quant(y, 4))
-    assert "second: reads" in text
-    assert "not quantized" in text
-
-
-def test_functions_that_leave_the_grid() -> None:
-    net = Net(1, 4)
-    y = net.add("MatMul", net.add("Tanh", net.quant("x", 4)), net.quant(net.constant(array(4, 2)), 4), name="layer")
-    assert "tanh has taken off its grid" in refused(net, y)
-
-
-def test_scales_without_a_common_measure() -> None:
-    net = Net(1, 4)
-    x = net.quant("x", 4, 0.1)
-    y = net.add("Add", net.quant(x, 4, 0.2), net.quant(x, 4, 0.3137), name="sum")
-    assert "sum: add of grids with scales" in refused(net, net.quant(y, 4))
-
-
-def test_activations_without_direction() -> None:
-    net, sums = dense_net(array(4, 4, scale=3))
-    gelu = net.add("Mul", sums, net.add("Sigmoid", sums))
-    assert "rises and falls" in refused(net, net.quant(gelu, 4, 0.1))
-
-
-def test_a_maximum_before_a_falling_function() -> None:
-    net = Net(1, 2, 4, 4)
-    conv = net.add("Conv", net.quant("x", 3), net.quant(net.constant(array(3, 2, 1, 1)), 3))
-    pooled = net.add("MaxPool", conv, kernel_shape=[2, 2], name="pool")
-    y = net.quant(net.add("Mul", pooled, net.constant(-1.0), name="minus"), 3)
-    assert "minus: mul behind the maximum of 'pool' falls" in refused(net, y)
-
-
-def test_functions_at_the_end() -> None:
-    net, sums = dense_net(array(4, 4, scale=3))
-    assert "last: sigmoid at the end" in refused(net, net.add("Sigmoid", sums, name="last"))
-
-
-def test_all_refusals_come_in_one_list() -> None:
-    net = Net(1, 4)
-    first = net.add("MatMul", net.quant("x", 4), net.constant(array(4, 4)), name="one")
-    second = net.add("MatMul", net.quant("x", 4), net.constant(array(4, 4)), name="two")
-    text = refused(net, net.quant(first, 4), net.quant(second, 4))
-    assert "2 things" in text
-    assert "one:" in text and "two:" in text
+    assert disagreements(data, normal(20, 2, 4, 4, scale=3)) == 0
 
 
 def test_outputs_are_those_of_the_samples() -> None:
