@@ -156,6 +156,9 @@ def commands() -> None:
 )
 @click.option("--require-int", is_flag=True, help="Refuse models that are not quantized already.")
 @click.option("--keep-dead", is_flag=True, help="Compute channels too that never change or that nothing reads.")
+@click.option(
+    "--max-ram", type=click.IntRange(1), metavar="BYTES", help="The most that the arena may take, if need be slower."
+)
 @click.option("--verify", is_flag=True, help="Verify the result on host and emulator.")
 @_dimension
 @_compiler

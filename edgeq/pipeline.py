@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeq.arena_limit import plan_within
 from edgeq.bench import Bench, bench_folder
 from edgeq.boards import Board, load_board
 from edgeq.build import build_folder, model_bytes
@@ -21,13 +22,12 @@ from edgeq.frontends.detect import load_model
 from edgeq.inspect import inspect_model
 from edgeq.ir.graph import Graph
 from edgeq.kernels.features import kernel_features
-from edgeq.kernels.select import GOALS, select_kernels
+from edgeq.kernels.select import GOALS
 from edgeq.kernels.storage import choose_storage
 from edgeq.narrow import narrow
 from edgeq.passes.exact_quant import exact_quant
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.passes.simplify import is_fake_quantized
-from edgeq.plan import plan_memory
 from edgeq.quant.schemes import WeightScheme, parse_scheme
 from edgeq.report.capacity import check_capacity
 from edgeq.report.text import render_report
@@ -79,6 +79,7 @@ def compile_model(
     optimize: str = "balanced",
     require_int: bool = False,
     keep_dead: bool = False,
+    max_ram: int | None = None,
     dimensions: Mapping[str, int] | None = None,
     compiler: str = "auto",
 ) -> Result:
@@ -86,8 +87,9 @@ def compile_model(
 
     calibrate: samples for float models, an npz file or arrays by input name. weights, weights_edges: how the weights of
     a float model are stored, and those of its first, last and depthwise layers (docs/quantization.md); None: int8.
-    require_int: refuse models with float operators instead of quantizing them. keep_dead: compute channels too that
-    never change or that nothing reads. dimensions: values for dynamic dimensions by name.
+    require_int: refuse models with float operators instead of quantizing them. keep_dead: compute channels too
+    that never change or that nothing reads. max_ram: the most bytes that the arena may take; slower kernels are accepted for it.
+    dimensions: values for dynamic dimensions by name.
     Raises EdgeqError; then `out` is as it was.
     """
     path = Path(model)
@@ -103,8 +105,7 @@ def compile_model(
     features = kernel_features(target)
     removed = None if keep_dead else asdict(narrow(integer, features, optimize))
     choose_storage(integer, features)
-    choices = select_kernels(integer.nodes, features, optimize)
-    plan = plan_memory(integer, choices)
+    choices, plan = plan_within(integer, features, optimize, max_ram)
     facts = {
         "name": c_name,
         "board": target.name,

@@ -56,21 +56,29 @@ def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -
     homeless: list[str] = []
     by_id = {id(n): n for n in nodes if not operator(n.op).is_view}
     for key, node in by_id.items():
-        row = operator(node.op)
-        facts = row.facts(node)
-        options[key] = sorted(
-            (
-                _option(k, facts, features)
-                for k in _narrowest([k for k in kernels_for(row.kernels) if fits(k, node, facts, features)], goal)
-            ),
-            key=lambda o: (o.cost, o.kernel.code_bytes, o.kernel.name),
-        )
+        options[key] = _options(node, features, goal)
         if not options[key]:
             homeless.append(f"{node.name} ({node.op}): no kernel takes {_shapes(node)}")
     if homeless:
         raise UnsupportedError("some layers have no kernel on this board", problems=homeless)
     linked = _linked(options, goal)
     return {key: _choice(options[key], linked, goal, _int8_estimate(node, features)) for key, node in by_id.items()}
+
+
+def alternatives(node: Node, features: frozenset[str], goal: str) -> list[Choice]:
+    """Every kernel that might run a lowered node, as the choice of it would be, the fastest first."""
+    options = _options(node, features, goal)
+    return [_choice(options, {o.kernel.name}, goal, _int8_estimate(node, features)) for o in options]
+
+
+def _options(node: Node, features: frozenset[str], goal: str) -> list[_Option]:
+    """The kernels that run the node, the fastest first."""
+    row = operator(node.op)
+    facts = row.facts(node)
+    kernels = _narrowest([k for k in kernels_for(row.kernels) if fits(k, node, facts, features)], goal)
+    return sorted(
+        (_option(k, facts, features) for k in kernels), key=lambda o: (o.cost, o.kernel.code_bytes, o.kernel.name)
+    )
 
 
 def _option(kernel: Kernel, facts: Mapping[str, int], features: frozenset[str]) -> _Option:

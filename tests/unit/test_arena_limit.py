@@ -1,0 +1,61 @@
+"""`--max-ram`: slower kernels where the arena must be small, fast ones where it still fits."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeq.arena_limit import plan_within
+from edgeq.errors import CapacityError
+from edgeq.ir.graph import Graph
+from edgeq.passes.lower import lower
+from tests.unit.test_constant_channels import Net, some
+
+DSP = frozenset({"mla", "dsp"})
+
+
+def tall() -> Graph:
+    """Two depthwise layers of 64 channels, taller than wide: the fastest kernel goes by columns and cannot share."""
+    net = Net(25, 5, 64)
+    for _ in range(2):
+        net.layer("depthwise_conv2d", some(3, 3, 64), pads=(1, 1, 1, 1))
+        net.layer("conv2d", some(64, 1, 1, 64))
+    graph = net.builder.finish([net.last])
+    lower(graph)
+    return graph
+
+
+def test_without_a_limit_the_fastest_kernels_are_taken() -> None:
+    graph = tall()
+    choices, plan = plan_within(graph, DSP, "speed", None)
+    assert plan.arena_bytes == 2 * 8000
+    assert plan_within(graph, DSP, "speed", 16_000)[1].arena_bytes == 16_000
+    assert all(c.runner_up is None or "max-ram" not in c.reason for c in choices.values())
+
+
+def test_a_limit_takes_the_kernel_that_shares_and_says_why() -> None:
+    graph = tall()
+    fast, _ = plan_within(graph, DSP, "speed", None)
+    choices, plan = plan_within(graph, DSP, "speed", 10_000)
+    assert plan.arena_bytes <= 10_000
+    slower = [key for key in choices if choices[key].kernel is not fast[key].kernel]
+    assert {id(n) for n in graph.nodes if n.op == "depthwise_conv2d"} == set(slower)
+    for key in slower:
+        assert choices[key].reason == f"--max-ram: takes less memory than {fast[key].kernel.name}"
+        assert choices[key].estimate > fast[key].estimate
+
+
+def test_layers_that_fit_keep_their_fast_kernels() -> None:
+    net = Net(25, 5, 64)
+    net.layer("depthwise_conv2d", some(3, 3, 64), pads=(1, 1, 1, 1))
+    net.layer("conv2d", some(8, 1, 1, 64))
+    net.layer("depthwise_conv2d", some(3, 3, 8), pads=(1, 1, 1, 1))
+    graph = net.builder.finish([net.last])
+    lower(graph)
+    fast, _ = plan_within(graph, DSP, "speed", None)
+    choices, _ = plan_within(graph, DSP, "speed", 10_000)
+    assert [choices[id(n)].kernel is fast[id(n)].kernel for n in graph.nodes] == [False, True, True]
+
+
+def test_what_does_not_fit_is_refused_with_the_bytes_needed() -> None:
+    with pytest.raises(CapacityError, match=r"the arena takes 8,\d{3} bytes .* --max-ram is 8,000"):
+        plan_within(tall(), DSP, "speed", 8_000)
