@@ -88,8 +88,8 @@ def compile_model(
     calibrate: samples for float models, an npz file or arrays by input name. weights, weights_edges: how the weights of
     a float model are stored, and those of its first, last and depthwise layers (docs/quantization.md); None: int8.
     require_int: refuse models with float operators instead of quantizing them. keep_dead: compute channels too
-    that never change or that nothing reads. max_ram: the most bytes that the arena may take; slower kernels are accepted for it.
-    dimensions: values for dynamic dimensions by name.
+    that never change or that nothing reads. max_ram: the most bytes that the arena may take, with slower kernels if
+    need be. dimensions: values for dynamic dimensions by name.
     Raises EdgeqError; then `out` is as it was.
     """
     path = Path(model)
