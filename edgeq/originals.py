@@ -24,12 +24,12 @@ def run_original(file: Path, inputs: Sequence[Array]) -> tuple[str, list[Array]]
     return runner(file, inputs)
 
 
-def _need(module: str, package: str) -> Any:
+def _need(module: str, package: str, how: str = "edgeq[reference]") -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
         raise ToolchainError(
-            f"the original model needs {package}, which is not installed", hint="pip install edgeq[reference]"
+            f"the original model needs {package}, which is not installed", hint=f"pip install {how}"
         ) from None
 
 
@@ -93,8 +93,7 @@ def _run_qonnx(model: Any, runtime: Any, inputs: Sequence[Array]) -> tuple[str, 
     That executor makes a session per node and sample, of an IR version that not every onnxruntime reads; here a node
     keeps its session.
     """
-    _need("qonnx", "qonnx")
-    custom = importlib.import_module("qonnx.custom_op.registry")
+    custom = _need("qonnx.custom_op.registry", "qonnx", "qonnx onnxruntime")
     graph = model.graph
     opsets = {o.domain: o.version for o in model.opset_import}
     constants = {t.name: _onnx_array(t) for t in graph.initializer}

@@ -6,14 +6,19 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgeq.errors import EdgeqError, ModelDataError, UnsupportedError
+import numpy as np
+
+from edgeq.errors import CalibrationError, EdgeqError, ModelDataError, UnsupportedError
 from edgeq.frontends.detect import load_model
 from edgeq.inspect.content import Inspection, Layer, Tensor
 from edgeq.inspect.listing import list_file
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ops.registry import operator
+from edgeq.passes.exact_quant import exact_quant
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
+from edgeq.passes.simplify import is_fake_quantized
 
+_EXACT = "a QONNX network: it becomes integers that give its results exactly (docs/qonnx.md)"
 _CALIBRATE = "a float model: edgeq quantizes it to int8 with samples (edgeq convert --calibrate samples.npz)"
 
 
@@ -83,6 +88,9 @@ def _try_conversion(found: Inspection, graph: Graph) -> None:
     for node in graph.nodes:
         found.converted_ops[node.op] = found.converted_ops.get(node.op, 0) + 1
     found.converted_ops = dict(sorted(found.converted_ops.items()))
+    if is_fake_quantized(graph):
+        _try_exact(found, graph)
+        return
     if found.quantized:
         to_integer(graph)
         return
@@ -90,3 +98,16 @@ def _try_conversion(found: Inspection, graph: Graph) -> None:
     for node in graph.nodes:
         if not operator(node.op).lowers_to_integers:
             found.problems.append(f"{node.name}: {node.op} has no integer form")
+
+
+def _try_exact(found: Inspection, graph: Graph) -> None:
+    found.quantized = True
+    found.notes.append(_EXACT)
+    try:
+        exact = exact_quant(graph)
+    except CalibrationError as error:
+        found.notes += [error.message, error.hint or ""]
+        # Any samples show whether the rest converts.
+        exact = exact_quant(graph, {v.name: np.array([-1.0, 1.0]).repeat(v.type.elements) for v in graph.inputs})
+    to_integer(exact)
+    found.notes += exact.meta.get("notes", [])

@@ -131,6 +131,12 @@ class _Fold:
         if op == "softmax":
             return Softmax(node, self._pending(computed[0], node))
         if op == "argmax":
+            if isinstance(self._pending(computed[0], node).source, Sums):
+                raise UnsupportedError(
+                    "argmax of sums that are not quantized",
+                    where=node.name,
+                    hint="end the network before it: where scales are alike, its 32-bit sums are in the same order",
+                )
             value = self._grid(node, 0).value
             kind = TensorType(node.output.shape, DType.INT32)
             return self.writer.add(op, node.name, [value], node.attrs, kind)

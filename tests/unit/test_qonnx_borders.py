@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from edgeq.errors import CalibrationError, UnsupportedError
+from edgeq.errors import CalibrationError, ToolchainError, UnsupportedError
+from edgeq.inspect import inspect_model
 from edgeq.npz import random_samples, to_internal, to_original
+from edgeq.originals import run_original
+from tests.tools import need
 from tests.unit.qonnx_models import Net, dense_net, disagreements, endpoint, folded, layer, normal, whole
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -155,3 +161,34 @@ def test_all_refusals_come_in_one_list() -> None:
     text = refused(net, net.quant(first, 4), net.quant(second, 4))
     assert "2 things" in text
     assert "one:" in text and "two:" in text
+
+
+def test_argmax_of_levels_and_of_sums() -> None:
+    net, sums = dense_net(normal(6, 3, scale=3))
+    assert "biggest: argmax of sums" in refused(net, net.add("ArgMax", sums, axis=1, name="biggest"))
+    net, sums = dense_net(normal(6, 3, scale=3))
+    graph = folded(net.model(net.add("ArgMax", net.quant(sums, 4, 2.0), axis=1)))
+    assert [n.op for n in graph.nodes][-2:] in (["dense", "argmax"], ["argmax", "reshape"])
+
+
+def test_inspect_tells_what_qonnx_needs(tmp_path: Path) -> None:
+    net = Net(1, 5)
+    y = net.add("MatMul", "x", net.quant(net.constant(normal(5, 3)), 4, 0.25))
+    good, bad = tmp_path / "good.onnx", tmp_path / "bad.onnx"
+    good.write_bytes(net.model(net.quant(y, 4, 0.5)))
+    found = inspect_model(good)
+    assert found.convertible and found.format == "qonnx" and found.quantized
+    assert any("--calibrate" in note for note in found.notes)
+    plain = net.add("MatMul", y, net.constant(normal(3, 3)), name="plain")
+    bad.write_bytes(net.model(net.quant(plain, 4)))
+    assert any(p.startswith("plain: ") for p in inspect_model(bad).problems)
+
+
+def test_originals_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("onnxruntime")
+    net = Net(1, 4)
+    file = tmp_path / "original.onnx"
+    file.write_bytes(net.model(net.quant("x", 4)))
+    monkeypatch.setitem(sys.modules, "qonnx.custom_op.registry", None)
+    with pytest.raises(ToolchainError, match="pip install qonnx"):
+        run_original(file, [normal(2, 1, 4)])

@@ -228,6 +228,30 @@ def test_rectified_grids_stay_on_their_grid() -> None:
     assert disagreements(data, normal(20, 6, scale=3)) == 0
 
 
+def moved(net: Net, x: str, how: str) -> str:
+    """Some elements of x [1, 2, 4, 4]."""
+    if how == "Pad":
+        return net.add("Pad", x, net.constant([0, 0, 1, 1, 0, 0, 1, 0], np.int64))
+    if how == "Slice":
+        return net.add("Slice", x, *(net.constant(v, np.int64) for v in ([1], [4], [2])))
+    if how == "Resize":
+        sizes = net.constant([1, 2, 8, 8], np.int64)
+        return net.add("Resize", x, "", "", sizes, mode="nearest", coordinate_transformation_mode="asymmetric")
+    if how == "Transpose":
+        return net.add("Transpose", x, perm=[0, 1, 3, 2])
+    return net.add("MaxPool", x, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("how", ["Pad", "Slice", "Resize", "Transpose", "MaxPool"])
+@pytest.mark.parametrize(("bits", "signed"), [(1, 1), (2, 0), (4, 1), (8, 0)])
+def test_movers_keep_the_grid(how: str, bits: int, signed: int) -> None:
+    net = Net(1, 2, 4, 4)
+    y = moved(net, net.quant("x", bits, 0.5, signed=signed), how)
+    z = net.quant(net.add("Relu", y), 3, 0.5, signed=0)
+    assert disagreements(net.model(z), normal(20, 2, 4, 4, scale=3)) == 0
+    assert disagreements(net.model(y), normal(20, 2, 4, 4, scale=3)) == 0
+
+
 @pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
 def test_averages_then_quantization(pads: list[int]) -> None:
     net = Net(1, 2, 6, 6)
