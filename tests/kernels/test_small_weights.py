@@ -21,7 +21,7 @@ from edgeq.kernels.layouts import LAYOUTS
 from edgeq.kernels.matching import takes
 from edgeq.kernels.registry import Kernel, kernels
 from edgeq.ops import operator
-from tests.kernels.cases import Case, make_case
+from tests.kernels.cases import Case, constant_channels, make_case
 from tests.kernels.host_runner import host_program, run_on_host
 from tests.tools import need
 
@@ -65,7 +65,7 @@ LAYERS: dict[str, Layer] = {
     "dense a byte": Layer("dense", (1, 8), (5, 8)),
     "dense 64": Layer("dense", (1, 64), (64, 64)),
     "dense odd": Layer("dense", (2, 131), (33, 131)),
-    "dense ends": Layer("dense", (1, 300), (9, 300), "ends", "ends", attrs={"input_zero_point": -128}),
+    "dense ends": Layer("dense", (1, 300), (9, 300), "ends", "ends", attrs={"input_zero_point": -128, "extreme": 1}),
     "dense shifts": Layer("dense", (1, 19), (6, 19), attrs={"shifts": (-2, 5)}),
     "dense deep": Layer("dense", (1, 50), (6, 50), attrs={"shifts": (-31, -20), "clamp": (-7, 9)}),
     "conv one": Layer("conv2d", (1, 1, 1, 1), (1, 1, 1, 1)),
@@ -77,12 +77,14 @@ LAYERS: dict[str, Layer] = {
     "conv dilated": Layer("conv2d", (1, 9, 9, 2), (3, 3, 3, 2), attrs={"dilations": (2, 3), "pads": (1, 3, 2, 2)}),
     "conv groups": Layer("conv2d", (1, 4, 4, 6), (9, 3, 3, 2), attrs={"groups": 3, **SAME}),
     "conv padding": Layer("conv2d", (1, 2, 2, 4), (5, 3, 3, 4), attrs={"pads": (4, 4, 4, 4), "input_zero_point": 127}),
-    "conv ends": Layer("conv2d", (1, 4, 3, 57), (5, 3, 3, 57), "ends", "ends", attrs={"input_zero_point": -128}),
+    "conv ends": Layer(
+        "conv2d", (1, 4, 3, 57), (5, 3, 3, 57), "ends", "ends", attrs={"input_zero_point": -128, "extreme": 1}
+    ),
     "conv shifts": Layer("conv2d", (1, 3, 3, 7), (4, 2, 2, 7), attrs={"shifts": (-2, 3)}),
     "depthwise": Layer("depthwise_conv2d", (1, 5, 4, 7), (3, 3, 7), attrs=SAME),
     "depthwise 4": Layer("depthwise_conv2d", (1, 5, 4, 12), (3, 3, 12), attrs=SAME),
     "depthwise 4 tall": Layer("depthwise_conv2d", (1, 12, 2, 8), (10, 1, 8), attrs={"input_zero_point": 90}),
-    "depthwise 4 in place": Layer("depthwise_conv2d", (1, 6, 5, 4), (2, 2, 4), "ends", "ends"),
+    "depthwise 4 in place": Layer("depthwise_conv2d", (1, 6, 5, 4), (2, 2, 4), "ends", "ends", attrs={"extreme": 2}),
     "depthwise x3": Layer("depthwise_conv2d", (1, 5, 4, 3), (2, 3, 9), attrs={"strides": (2, 1)}),
     "depthwise dilated": Layer("depthwise_conv2d", (1, 9, 8, 4), (3, 3, 4), attrs={"dilations": (2, 2), **SAME}),
     "depthwise ends": Layer("depthwise_conv2d", (1, 4, 4, 6), (4, 4, 6), "ends", "ends", attrs={"shifts": (-1, 2)}),
@@ -130,6 +132,16 @@ def test_on_the_host(kernel: Kernel, defines: tuple[str, ...], folder: Path) -> 
             on_top = run_on_host(kernel, case, host_program(kernel, "gcc", folder, (*defines, "IN_PLACE")))
             np.testing.assert_array_equal(on_top, case.expected(), err_msg=f"{name}, in place")
         np.testing.assert_array_equal(run_on_host(kernel, case, program), case.expected(), err_msg=name)
+
+
+@pytest.mark.parametrize("kernel", [k for k in PORTABLE if k.parts.weights != "w1"], ids=lambda k: k.name)
+def test_channels_without_weights(kernel: Kernel, folder: Path) -> None:
+    """Their output never changes; bias and shift are beyond what the short requantization takes."""
+    need("gcc")
+    names = {"dense": "dense odd", "conv2d": "conv 3x3", "depthwise_conv2d": "depthwise 4"}
+    case = constant_channels(LAYERS[names[kernel.op]].case(str(kernel.parts.weights)))
+    assert takes(kernel, case.node) and kernel.accepts(case.facts)
+    np.testing.assert_array_equal(run_on_host(kernel, case, host_program(kernel, "gcc", folder)), case.expected())
 
 
 @pytest.mark.parametrize("kernel", PORTABLE, ids=lambda k: k.name)
