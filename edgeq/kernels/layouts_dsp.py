@@ -47,6 +47,13 @@ def _factor_words(node: Node, multipliers: Array | None = None) -> tuple[Array, 
     return bias, np.where(none, -(1 << 31), 2 * multiplier - (1 << 32)), np.where(none, 31, right)
 
 
+def _table(factor: Array, word: Array, channels: int) -> Array:
+    """[channel][2]: factor, and a word with the shift in its low byte; filled up to blocks of `channels`."""
+    fill = -len(factor) % channels
+    columns = [np.pad(factor, (0, fill)), np.pad(word, (0, fill), constant_values=1)]
+    return np.stack(columns, axis=1).astype(np.int32)
+
+
 def _words(values: Array) -> Array:
     """The bytes of 32-bit words, along the last axis."""
     return np.ascontiguousarray(values.astype("<i4")).view(np.int8)
@@ -55,12 +62,11 @@ def _words(values: Array) -> Array:
 def conv_4_channels_paired(node: Node) -> dict[str, Any]:
     """As `_paired`; `multiplier` is [channel][2]: factor, bias * 256 + shift. `bias` and `shift` are in there."""
     bias, factor, right = _factor_words(node)
-    table = np.stack([factor, bias * 256 + right], axis=1)
-    filled = np.pad(table, ((0, -len(table) % 4), (0, 0)))
+    table = _table(factor, bias * 256 + right, 4)
     return {
         "weights": _paired(rows(node), 4, 4),
         "bias": _NONE,
-        "multiplier": filled.astype(np.int32),
+        "multiplier": table,
         "shift": _NONE.astype(np.int8),
     }
 
@@ -69,11 +75,10 @@ def conv_2_channels_words(node: Node) -> dict[str, Any]:
     """[o / 2][tap / 4][2][4], taps filled up to a multiple of 4; `multiplier` is [channel][2]: factor, shift."""
     bias, factor, right = _factor_words(node)
     fill = (0, len(bias) % 2)
-    table = np.pad(np.stack([factor, right], axis=1), (fill, (0, 0)))
     return {
         "weights": blocks(rows(node), 2, 4).transpose(0, 2, 1, 3),
         "bias": np.pad(bias, fill).astype(np.int32),
-        "multiplier": table.astype(np.int32),
+        "multiplier": _table(factor, right, 2),
         "shift": _NONE.astype(np.int8),
     }
 
@@ -83,11 +88,10 @@ def dense_4_outputs_paired(node: Node) -> dict[str, Any]:
     bias, factor, right = _factor_words(node, untied_multipliers(node))
     fill = -len(bias) % 4
     pairs = np.pad(bias, (0, fill)).reshape(-1, 2)
-    table = np.pad(np.stack([factor, right], axis=1), ((0, fill), (0, 0)))
     return {
         "weights": _paired(rows(node), 4, 8),
         "bias": np.stack([pairs[:, 0], pairs[:, 0] + 256 * pairs[:, 1]], axis=1).astype(np.int32),
-        "multiplier": table.astype(np.int32),
+        "multiplier": _table(factor, right, 4),
         "shift": _NONE.astype(np.int8),
     }
 
@@ -118,8 +122,8 @@ def _fields(node: Node, scales: Array, multipliers: Array | None = None) -> dict
     fill = -len(bias) % len(scales)
     starts = np.pad(bias, (0, fill)).reshape(-1, len(scales)) * scales
     starts[:, -1] = starts.sum(axis=1)
-    table = np.pad(np.stack([factor, right], axis=1), ((0, fill), (0, 0)))
-    return {"bias": starts.astype(np.int32), "multiplier": table.astype(np.int32), "shift": _NONE.astype(np.int8)}
+    table = _table(factor, right, len(scales))
+    return {"bias": starts.astype(np.int32), "multiplier": table, "shift": _NONE.astype(np.int8)}
 
 
 def conv_4_channels_nibbles(node: Node) -> dict[str, Any]:

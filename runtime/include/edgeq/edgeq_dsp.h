@@ -2,7 +2,7 @@
  * requantization of a sum as text of assembly.
  *
  * Inner loops and requantization are assembly because both compilers spill, or undo the blocking; what surrounds them
- * is C. The portable kernels ("__c" rows) compute the same. Empty on other cores.
+ * is C. Elsewhere, so that the same folder is proved on a PC with sanitizers, all of it is C.
  */
 #ifndef EDGEQ_DSP_H
 #define EDGEQ_DSP_H
@@ -13,12 +13,12 @@
 extern "C" {
 #endif
 
-#if defined(__ARM_FEATURE_DSP)
-
 /* A word at any address: these cores load it in one instruction. */
 typedef struct __attribute__((packed, may_alias)) {
   uint32_t value;
 } edgeq_unaligned_t;
+
+#if defined(__ARM_FEATURE_DSP)
 
 /* A function that is assembly alone: arguments in r0 to r3 and on the stack, r4 to r11 preserved, as the ABI says. */
 #define EDGEQ_NAKED __attribute__((naked, noinline))
@@ -75,6 +75,52 @@ static inline int8_t edgeq_dsp_round(int32_t sum, int32_t factor, int32_t shift,
   return (int8_t)sum;
 }
 
+#else
+
+static inline uint32_t edgeq_even_bytes(uint32_t word) {
+  return (uint32_t)(uint16_t)(int8_t)word | (uint32_t)(uint16_t)(int8_t)(word >> 16) << 16;
+}
+
+static inline uint32_t edgeq_odd_bytes(uint32_t word) {
+  return edgeq_even_bytes(word >> 8);
+}
+
+static inline int32_t edgeq_add_halves(int32_t sum, uint32_t halves) {
+  return sum + (int16_t)halves + (int16_t)(halves >> 16);
+}
+
+/* The `shift` bits of x rounded half up, plus the zero point, saturated. */
+static inline int8_t edgeq_dsp_shift(int32_t x, int32_t shift, int32_t zero_point) {
+  const int32_t y = (((x >> ((shift & 0xff) - 1)) + 1) >> 1) + zero_point;
+  return (int8_t)(y < INT8_MIN ? INT8_MIN : y > INT8_MAX ? INT8_MAX : y);
+}
+
+static inline int8_t edgeq_dsp_round(int32_t sum, int32_t factor, int32_t shift, int32_t zero_point) {
+  const int32_t high = sum + (int32_t)(((int64_t)sum * factor + 0x80000000) >> 32);
+  return edgeq_dsp_shift(high + (high >> 31), shift, zero_point);
+}
+
+static inline int8_t edgeq_dsp_round_once(int32_t sum, int32_t factor, int32_t shift, int32_t zero_point) {
+  return edgeq_dsp_shift(sum + (int32_t)(((int64_t)sum * factor) >> 32), shift, zero_point);
+}
+
+/* Half i of words that are kept as halves. */
+static inline int32_t edgeq_half(const uint32_t *words, int32_t i) {
+  return (int16_t)(words[i >> 1] >> (16 * (i & 1)));
+}
+
+/* Half i of little-endian bytes. */
+static inline int32_t edgeq_stored_half(const int8_t *bytes, int32_t i) {
+  return bytes[2 * i + 1] * 256 + (uint8_t)bytes[2 * i];
+}
+
+/* Where of every four bytes SXTB16 puts number i: 0, 2, 1, 3. */
+static inline int32_t edgeq_sxtb16_place(int32_t i) {
+  return (i & ~3) | (i & 1) << 1 | (i >> 1 & 1);
+}
+
+#endif
+
 /* Limits `count` bytes to [low, high]; nothing to do for the limits of int8, which the stores keep. */
 static inline void edgeq_clamp_bytes(int8_t *bytes, int32_t count, int32_t low, int32_t high) {
   if (low == INT8_MIN && high == INT8_MAX) {
@@ -85,8 +131,6 @@ static inline void edgeq_clamp_bytes(int8_t *bytes, int32_t count, int32_t low, 
     *bytes = (int8_t)(value < low ? low : value > high ? high : value);
   }
 }
-
-#endif
 
 #ifdef __cplusplus
 }

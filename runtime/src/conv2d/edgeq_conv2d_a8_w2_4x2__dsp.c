@@ -23,6 +23,8 @@
   "sxtb16 r2, r2, ror #8\n" TAPS_2("r2")
 /* clang-format on */
 #define EDGEQ_FIELDS_TAPS_4_BYTES "108"
+#define EDGEQ_FIELDS_BITS 2
+#define EDGEQ_FIELDS_WEIGHT(weights, i) (weights)[edgeq_sxtb16_place(i)]
 #define EDGEQ_FIELDS_SHIFT_1 "2"
 #define EDGEQ_FIELDS_SHIFT_2 "4"
 #define EDGEQ_FIELDS_SHIFT_3 "6"

@@ -20,6 +20,8 @@
 /* clang-format on */
 #define EDGEQ_FIELDS_TAPS_4 TAPS_2 TAPS_2
 #define EDGEQ_FIELDS_TAPS_4_BYTES "104"
+#define EDGEQ_FIELDS_BITS 4
+#define EDGEQ_FIELDS_WEIGHT(weights, i) edgeq_stored_half(weights, i)
 #define EDGEQ_FIELDS_SHIFT_1 "4"
 #define EDGEQ_FIELDS_SHIFT_2 "8"
 #define EDGEQ_FIELDS_SHIFT_3 "12"

@@ -17,6 +17,8 @@ typedef struct {
 } edgeq_blocks_t;
 
 /* clang-format off */
+#if defined(__ARM_FEATURE_DSP)
+
 /* Four taps: r2, r3 weights, r8 to r11 pixels; sums in r4, r5 (first channel) and r6, r7. */
 #define CHANNEL(w, a, b)                 \
   "sxtb16 r12, " w "\n"                  \
@@ -73,6 +75,31 @@ EDGEQ_NAKED static const int8_t *sum_blocks(__attribute__((unused)) const edgeq_
       "add sp, sp, #40\n"
       "pop {r4-r11, pc}\n");
 }
+
+#else
+
+static const int8_t *sum_blocks(const edgeq_blocks_t *b) {
+  const int32_t taps = (int32_t)(b->windows_end - b->windows);
+  const int8_t *weights = b->weights;
+  const int32_t *bias = b->bias;
+  int8_t *output = b->output;
+  for (const int32_t *table = b->table; table != b->table_end;
+       table += 4, bias += 2, weights += 2 * taps, output += 2) {
+    for (int32_t j = 0; j < 4; j++) { /* two pixels of two channels */
+      const int32_t pixel = j & 1, channel = j >> 1;
+      int32_t sum = bias[channel];
+      for (int32_t i = 0; i < taps; i++) {
+        const int32_t x = edgeq_half(b->windows, (i & ~1) * 2 + 2 * pixel + (i & 1));
+        sum += weights[(i & ~3) + edgeq_sxtb16_place(i) + 4 * channel] * x;
+      }
+      output[pixel * b->step + channel] =
+          edgeq_dsp_round(sum, table[2 * channel], table[2 * channel + 1], b->zero_point);
+    }
+  }
+  return weights;
+}
+
+#endif
 
 static void pair(const edgeq_conv2d_t *layer, const uint32_t *windows, int8_t *output, int32_t step) {
   const int32_t channels = layer->out_c, full = channels & ~1, zero_point = layer->output_zero_point;

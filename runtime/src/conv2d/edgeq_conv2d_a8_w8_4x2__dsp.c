@@ -18,6 +18,8 @@ typedef struct {
   int32_t step, zero_point;
 } edgeq_blocks_t;
 
+#if defined(__ARM_FEATURE_DSP)
+
 /* Two taps: r2, r3 weights, r12, lr pixels; sums in r4 to r11. */
 #define TAPS_2                \
   "ldrd r2, r3, [r0], #8\n"   \
@@ -91,6 +93,33 @@ EDGEQ_NAKED static const int8_t *sum_blocks(__attribute__((unused)) const edgeq_
       "add sp, sp, #36\n"
       "pop {r4-r11, pc}\n");
 }
+
+#else
+
+static const int8_t *sum_blocks(const edgeq_blocks_t *b) {
+  const int32_t taps = (int32_t)(b->windows_end - b->windows);
+  const int8_t *weights = b->weights;
+  int8_t *output = b->output;
+  for (const int32_t *table = b->table; table != b->table_end; table += 8, weights += 4 * taps, output += 4) {
+    for (int32_t j = 0; j < 4; j++) { /* two pixels of two pairs of channels */
+      const int32_t pixel = j & 1, pair = j >> 1;
+      const int32_t *const words = table + 4 * pair;
+      int32_t low = words[1] >> 8, high = words[3] >> 8;
+      for (int32_t i = 0; i < taps; i++) {
+        const int32_t x = edgeq_half(b->windows, (i & ~1) * 2 + 2 * pixel + (i & 1));
+        const int32_t w = edgeq_stored_half(weights, (i & ~1) * 2 + 2 * pair + (i & 1));
+        low += (int8_t)w * x;
+        high += ((w - (int8_t)w) >> 8) * x;
+      }
+      int8_t *const out = output + pixel * b->step + 2 * pair;
+      out[0] = edgeq_dsp_round(low, words[0], words[1], b->zero_point);
+      out[1] = edgeq_dsp_round(high, words[2], words[3], b->zero_point);
+    }
+  }
+  return weights;
+}
+
+#endif
 
 static void pair(const edgeq_conv2d_t *layer, const uint32_t *windows, int8_t *output, int32_t step) {
   const int32_t channels = layer->out_c, full = channels & ~3, zero_point = layer->output_zero_point;

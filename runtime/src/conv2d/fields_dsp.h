@@ -8,10 +8,13 @@
  * them.
  *
  * A kernel defines, before including this file,
- *   EDGEQ_FIELDS_TAPS_4        assembly of 4 taps: weights at r0, windows at r1 (advancing both); r2, r3, r12, lr are
- * free EDGEQ_FIELDS_TAPS_4_BYTES  its bytes EDGEQ_FIELDS_SHIFT_1, _2, _3    logarithms of the scales of all fields but
- * the first EDGEQ_FIELDS_EXCESS_SHIFT       logarithm of the excess and, after it, hands edgeq_fields_pair to
- * edgeq_for_each_pair.
+ *   EDGEQ_FIELDS_TAPS_4          assembly of 4 taps: weights at r0, windows at r1, both advanced; r2, r3, r12, lr free
+ *   EDGEQ_FIELDS_TAPS_4_BYTES    its bytes
+ *   EDGEQ_FIELDS_SHIFT_1, 2, 3   logarithms of the scales of all fields but the first
+ *   EDGEQ_FIELDS_EXCESS_SHIFT    logarithm of the excess
+ *   EDGEQ_FIELDS_BITS            bits of a field
+ *   EDGEQ_FIELDS_WEIGHT(w, i)    the fields that meet tap i of a window
+ * and, after it, hands edgeq_fields_pair to edgeq_for_each_pair.
  */
 #include "windows_dsp.h"
 
@@ -22,6 +25,8 @@ typedef struct {
   int8_t *output;
   int32_t step, zero_point;
 } edgeq_blocks_t;
+
+#if defined(__ARM_FEATURE_DSP)
 
 /* The sums a to d of a pixel without scales and excess; x: the excess times the sum of its inputs. */
 /* clang-format off */
@@ -101,6 +106,40 @@ EDGEQ_NAKED static const int8_t *edgeq_fields_sum(__attribute__((unused)) const 
       "add sp, sp, #48\n"
       "pop {r4-r11, pc}\n");
 }
+
+#else
+
+static const int8_t *edgeq_fields_sum(const edgeq_blocks_t *b) {
+  const uint32_t mask = (1U << EDGEQ_FIELDS_BITS) - 1;
+  const int32_t taps = (int32_t)(b->windows_end - b->windows);
+  const int8_t *weights = b->weights;
+  const int32_t *bias = b->bias;
+  int8_t *output = b->output;
+  for (const int32_t *table = b->table; table != b->table_end; table += 8, bias += 4, output += 4) {
+    for (int32_t pixel = 0; pixel < 2; pixel++) {
+      uint32_t sums[4] = {(uint32_t)bias[0], (uint32_t)bias[1], (uint32_t)bias[2], (uint32_t)bias[3]}, inputs = 0;
+      for (int32_t i = 0; i < taps; i++) {
+        const uint32_t x = (uint32_t)edgeq_half(b->windows, (i & ~1) * 2 + 2 * pixel + (i & 1));
+        const uint32_t w = (uint32_t)EDGEQ_FIELDS_WEIGHT(weights, i);
+        for (int32_t c = 0; c < 3; c++) {
+          sums[c] += (w & mask << (EDGEQ_FIELDS_BITS * c)) * x;
+        }
+        sums[3] += w * x;
+        inputs += x;
+      }
+      sums[3] -= sums[0] + sums[1] + sums[2];
+      for (int32_t c = 0; c < 4; c++) {
+        const int32_t excess = c < 3 ? (int32_t)inputs * (1 << (EDGEQ_FIELDS_BITS - 1)) : 0;
+        const int32_t sum = ((int32_t)sums[c] >> (EDGEQ_FIELDS_BITS * c)) - excess;
+        output[pixel * b->step + c] = edgeq_dsp_round(sum, table[2 * c], table[2 * c + 1], b->zero_point);
+      }
+    }
+    weights += taps * EDGEQ_FIELDS_BITS / 2;
+  }
+  return weights;
+}
+
+#endif
 
 static void edgeq_fields_pair(const edgeq_conv2d_t *layer, const uint32_t *windows, int8_t *output, int32_t step) {
   const int32_t channels = layer->out_c, full = channels & ~3, zero_point = layer->output_zero_point;

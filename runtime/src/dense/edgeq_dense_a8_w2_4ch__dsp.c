@@ -25,6 +25,8 @@
   TAPS_4("r2", "r8", "r9") TAPS_4("r3", "r10", "r11")
 /* clang-format on */
 #define EDGEQ_FIELDS_TAPS_8_BYTES "136"
+#define EDGEQ_FIELDS_BITS 2
+#define EDGEQ_FIELDS_WEIGHT(weights, i) (weights)[edgeq_sxtb16_place(i)]
 #define EDGEQ_FIELDS_SHIFT_1 "2"
 #define EDGEQ_FIELDS_SHIFT_2 "4"
 #define EDGEQ_FIELDS_SHIFT_3 "6"

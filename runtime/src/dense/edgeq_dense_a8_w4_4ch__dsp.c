@@ -22,6 +22,8 @@
   "ldrd r2, r3, [r0], #8\n" TAPS_2("r2", "r10") TAPS_2("r3", "r11")
 /* clang-format on */
 #define EDGEQ_FIELDS_TAPS_8_BYTES "124"
+#define EDGEQ_FIELDS_BITS 4
+#define EDGEQ_FIELDS_WEIGHT(weights, i) edgeq_stored_half(weights, i)
 #define EDGEQ_FIELDS_SHIFT_1 "4"
 #define EDGEQ_FIELDS_SHIFT_2 "8"
 #define EDGEQ_FIELDS_SHIFT_3 "12"

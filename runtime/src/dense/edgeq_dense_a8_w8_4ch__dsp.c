@@ -13,6 +13,8 @@
 #define EDGEQ_INPUTS_EXCESS 0
 #include "inputs_dsp.h"
 
+#if defined(__ARM_FEATURE_DSP)
+
 /* clang-format off */
 /* Four taps: inputs in a and b, sums in r4 to r7. */
 #define TAPS_4(a, b)               \
@@ -86,6 +88,37 @@ EDGEQ_NAKED static void sum_blocks(__attribute__((unused)) const edgeq_blocks_t 
       "add sp, sp, #44\n"
       "pop {r4-r11, pc}\n");
 }
+
+#else
+
+static void sum_blocks(const edgeq_blocks_t *b) {
+  const int32_t taps = 2 * (int32_t)(b->inputs_end - b->inputs);
+  const int8_t *weights = b->weights;
+  const int32_t *table = b->table;
+  int32_t *waiting = b->sums_output;
+  int8_t *output = b->output;
+  for (const int32_t *from = b->sums; from != b->sums_end; from += 4) {
+    uint32_t sums[4] = {(uint32_t)from[0], (uint32_t)from[1], (uint32_t)from[2], (uint32_t)from[3]};
+    for (int32_t i = 0; i < taps; i++) {
+      const int32_t x = edgeq_half(b->inputs, i);
+      for (int32_t pair = 0; pair < 2; pair++) {
+        const int32_t w = edgeq_stored_half(weights, (i & ~1) * 2 + 2 * pair + (i & 1));
+        sums[2 * pair] += (uint32_t)((int8_t)w * x);
+        sums[2 * pair + 1] += (uint32_t)(w * x);
+      }
+    }
+    weights += taps * EDGEQ_INPUTS_TAP_BYTES + b->weights_step;
+    for (int32_t c = 0; waiting != 0 && c < 4; c++) {
+      *waiting++ = (int32_t)sums[c];
+    }
+    for (int32_t c = 0; waiting == 0 && c < 4; c++, table += 2) {
+      const int32_t sum = (c & 1) != 0 ? (int32_t)(sums[c] - sums[c - 1]) >> 8 : (int32_t)sums[c];
+      *output++ = edgeq_dsp_round_once(sum, table[0], table[1], b->zero_point);
+    }
+  }
+}
+
+#endif
 
 void edgeq_dense_a8_w8_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch) {
   (void)scratch;

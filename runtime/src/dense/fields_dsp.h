@@ -6,12 +6,17 @@
  * starting sums of each block, `multiplier` per output 2 m - 2^32 and the shift. 14 instructions per output start the
  * sum, separate, requantize and store it.
  *
- * A kernel defines, before including this file, EDGEQ_INPUTS_... of inputs_dsp.h and
- *   EDGEQ_FIELDS_TAPS_8        assembly of 8 taps: weights at r0, inputs at r1 (advancing both); r2, r3, r8 to r12 are
- * free EDGEQ_FIELDS_TAPS_8_BYTES  its bytes EDGEQ_FIELDS_SHIFT_1, _2, _3    logarithms of the scales of all fields but
- * the first and, after it, hands edgeq_fields_sum to edgeq_for_each_row.
+ * A kernel defines, before including this file, what inputs_dsp.h asks for and
+ *   EDGEQ_FIELDS_TAPS_8          assembly of 8 taps: weights at r0, inputs at r1, both advanced; r2, r3, r8 to r12 free
+ *   EDGEQ_FIELDS_TAPS_8_BYTES    its bytes
+ *   EDGEQ_FIELDS_SHIFT_1, 2, 3   logarithms of the scales of all fields but the first
+ *   EDGEQ_FIELDS_BITS            bits of a field
+ *   EDGEQ_FIELDS_WEIGHT(w, i)    the fields that meet input i
+ * and, after it, hands edgeq_fields_sum to edgeq_for_each_row.
  */
 #include "inputs_dsp.h"
+
+#if defined(__ARM_FEATURE_DSP)
 
 #define EDGEQ_FIELDS_FINISH(sum, factor, shift, address) EDGEQ_DSP_FINISH_ONCE(sum, factor, shift, "r12", address)
 
@@ -70,3 +75,35 @@ EDGEQ_NAKED static void edgeq_fields_sum(__attribute__((unused)) const edgeq_blo
       "add sp, sp, #48\n"
       "pop {r4-r11, pc}\n");
 }
+
+#else
+
+static void edgeq_fields_sum(const edgeq_blocks_t *b) {
+  const uint32_t mask = (1U << EDGEQ_FIELDS_BITS) - 1;
+  const int32_t taps = 2 * (int32_t)(b->inputs_end - b->inputs);
+  const int8_t *weights = b->weights;
+  const int32_t *table = b->table;
+  int32_t *waiting = b->sums_output;
+  int8_t *output = b->output;
+  for (const int32_t *from = b->sums; from != b->sums_end; from += 4) {
+    uint32_t sums[4] = {(uint32_t)from[0], (uint32_t)from[1], (uint32_t)from[2], (uint32_t)from[3]};
+    for (int32_t i = 0; i < taps; i++) {
+      const uint32_t x = (uint32_t)edgeq_half(b->inputs, i), w = (uint32_t)EDGEQ_FIELDS_WEIGHT(weights, i);
+      for (int32_t c = 0; c < 3; c++) {
+        sums[c] += (w & mask << (EDGEQ_FIELDS_BITS * c)) * x;
+      }
+      sums[3] += w * x;
+    }
+    weights += taps * EDGEQ_INPUTS_TAP_BYTES + b->weights_step;
+    for (int32_t c = 0; waiting != 0 && c < 4; c++) {
+      *waiting++ = (int32_t)sums[c];
+    }
+    sums[3] -= sums[0] + sums[1] + sums[2];
+    for (int32_t c = 0; waiting == 0 && c < 4; c++, table += 2) {
+      const int32_t sum = ((int32_t)sums[c] >> (EDGEQ_FIELDS_BITS * c)) - (c < 3 ? b->excess : 0);
+      *output++ = edgeq_dsp_round_once(sum, table[0], table[1], b->zero_point);
+    }
+  }
+}
+
+#endif

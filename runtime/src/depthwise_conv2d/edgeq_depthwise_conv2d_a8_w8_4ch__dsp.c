@@ -15,6 +15,8 @@ typedef struct {
   int32_t channels, zero_point;
 } edgeq_pixel_t;
 
+#if defined(__ARM_FEATURE_DSP)
+
 #define TAP                   \
   "ldr r3, [r1], #4\n"        \
   "ldr r3, [r3, r2]\n"        \
@@ -54,6 +56,28 @@ EDGEQ_NAKED static void sum_blocks(__attribute__((unused)) const edgeq_pixel_t *
       "add sp, sp, #8\n"
       "pop {r4-r11, pc}\n");
 }
+
+#else
+
+static void sum_blocks(const edgeq_pixel_t *p) {
+  const int8_t *stream = p->blocks;
+  for (int32_t c = 0; c < p->channels; c += 4) {
+    const edgeq_unaligned_t *const bias = (const edgeq_unaligned_t *)(const void *)stream;
+    int32_t sums[4] = {(int32_t)bias[0].value, (int32_t)bias[1].value, (int32_t)bias[2].value, (int32_t)bias[3].value};
+    stream += 16;
+    for (const int8_t *const *tap = p->table; tap != p->table_end; tap++, stream += 4) {
+      for (int32_t i = 0; i < 4; i++) {
+        sums[i] += (*tap)[c + i] * stream[i];
+      }
+    }
+    for (int32_t i = 0; i < 4; i++, stream += 8) {
+      const edgeq_unaligned_t *const words = (const edgeq_unaligned_t *)(const void *)stream;
+      p->output[c + i] = edgeq_dsp_round(sums[i], (int32_t)words[0].value, (int32_t)words[1].value, p->zero_point);
+    }
+  }
+}
+
+#endif
 
 static void pixel(const edgeq_depthwise_conv2d_t *layer, const int8_t *const *from, const int8_t *const *end,
                   const int8_t *weights, int8_t *output) {

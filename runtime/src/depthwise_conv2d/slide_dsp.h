@@ -1,4 +1,4 @@
-/* Assembly of the depthwise 3x3 kernel: expands three lines to positions, and slides over those. */
+/* The inner loops of the depthwise 3x3 kernel: one expands three lines to positions, one slides over those. */
 #include "edgeq/edgeq_dsp.h"
 
 #define POSITION 8 /* words per position: 4 channels of 2 */
@@ -12,6 +12,14 @@ typedef struct {
   int8_t *output;
   int32_t step, zero_point;
 } edgeq_piece_t;
+
+/* Three lines as they meet a piece: at each position a word of 4 channels, `step` bytes from the one before. */
+typedef struct {
+  const int8_t *at[3];
+  int32_t step[3];
+} edgeq_lines_t;
+
+#if defined(__ARM_FEATURE_DSP)
 
 /* One output: positions in registers a, b and c (first and second word); a new position is loaded over c first. */
 /* clang-format off */
@@ -86,12 +94,6 @@ EDGEQ_NAKED static void slide(__attribute__((unused)) const edgeq_piece_t *piece
       "pop {r4-r11, pc}\n");
 }
 
-/* Three lines as they meet a piece: at each position a word of 4 channels, `step` bytes from the one before. */
-typedef struct {
-  const int8_t *at[3];
-  int32_t step[3];
-} edgeq_lines_t;
-
 /* Half of a position: two channels, from r8 to r10. */
 /* clang-format off */
 #define EXPAND_2(even, odd)             \
@@ -123,3 +125,37 @@ EDGEQ_NAKED static void expand(__attribute__((unused)) uint32_t *to, __attribute
       "bne 1b\n"
       "pop {r1, r4-r11, pc}\n");
 }
+
+#else
+
+static void slide(const edgeq_piece_t *piece) {
+  for (int32_t slot = 0; slot < 4; slot++) {
+    const int8_t *const c = piece->channels + 4 * CHANNEL_WORDS * slot;
+    const int32_t weights[3][3] = {{c[0], c[1], c[4]}, {c[2], c[3], c[6]}, {c[5], c[7], c[9]}};
+    const edgeq_unaligned_t *const words = (const edgeq_unaligned_t *)(const void *)(c + 12);
+    int8_t *output = piece->output + edgeq_sxtb16_place(slot);
+    const uint32_t *const end = piece->positions + 2 * slot + piece->count / 4;
+    for (const uint32_t *at = piece->positions + 2 * slot; at != end; at += POSITION, output += piece->step) {
+      int32_t sum = (int32_t)words[1].value;
+      for (int32_t i = 0; i < 3; i++) {
+        sum += weights[0][i] * edgeq_half(at + i * POSITION, 0) + weights[1][i] * edgeq_half(at + i * POSITION, 1) +
+               weights[2][i] * edgeq_half(at + i * POSITION, 2);
+      }
+      *output = edgeq_dsp_round(sum, (int32_t)words[0].value, c[8], piece->zero_point);
+    }
+  }
+}
+
+static void expand(uint32_t *to, const uint32_t *end, const edgeq_lines_t *lines) {
+  for (int32_t offset = 0; to != end; offset++, to += POSITION) {
+    for (int32_t slot = 0; slot < 4; slot++) {
+      const int32_t channel = edgeq_sxtb16_place(slot);
+      const int8_t *const a = lines->at[0] + offset * lines->step[0] + channel;
+      const int8_t *const b = lines->at[1] + offset * lines->step[1] + channel;
+      to[2 * slot] = (uint32_t)(uint16_t)*a | (uint32_t)(uint16_t)*b << 16;
+      to[2 * slot + 1] = (uint32_t)(uint16_t)lines->at[2][offset * lines->step[2] + channel];
+    }
+  }
+}
+
+#endif
