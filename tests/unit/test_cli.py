@@ -71,16 +71,18 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
         "optimize": "balanced",
         "require_int": False,
         "keep_dead": False,
+        "max_ram": None,
         "dimensions": {},
         "compiler": "auto",
     }
     assert "build/kws/kws_report.txt" in capsys.readouterr().out
     options = "-o out --name n --calibrate x.npz --optimize size --require-int -d batch:1 -d a:b:7 --compiler gcc "
-    options += "--weights int4:g32 --weights-edges int4"
+    options += "--weights int4:g32 --weights-edges int4 --keep-dead --max-ram 9000"
     assert cli.run(["convert", "m.onnx", "--board", "riscv", *options.split()]) == 0
     assert result.asked["dimensions"] == {"batch": 1, "a:b": 7}
     assert result.asked["out"] == Path("out") and result.asked["calibrate"] == Path("x.npz")
     assert result.asked["require_int"] is True
+    assert result.asked["keep_dead"] is True and result.asked["max_ram"] == 9000
     assert result.asked["weights"] == "int4:g32" and result.asked["weights_edges"] == "int4"
 
 
