@@ -19,7 +19,7 @@ TESTS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DIGITS := examples/digits/digits
-C_FILES := find runtime -name '*.[ch]'
+C_FILES := find runtime -name '*.[ch]' -o -name '*.cpp'
 
 # One stamp per set of packages: the second call installs nothing. The name carries EXTRAS, so another EXTRAS is another set.
 MADE := $(VENV)/made

@@ -18,9 +18,10 @@ class Timing:
     """Cycles of one core.
 
     multiplies: pattern of mnemonics -> cycles, first match; all other data processing takes 1.
-    branch, call, indirect: what a taken branch, BL, and BX or BLX take beyond 1. load_pc: what loading the PC takes
-    beyond the load. unaligned: beyond that when the target is a 32-bit instruction at an odd halfword. pipelined: the
-    rules for neighbouring loads and stores of ARMv7-M; without them a load or store takes 2.
+    branch, call, indirect: what a taken branch, BL, and a branch to a register take beyond 1.
+    load_pc: what loading the PC takes beyond the load.
+    unaligned: beyond all that when the target is a 32-bit instruction at an odd halfword.
+    pipelined: the rules for neighbouring loads and stores of ARMv7-M; without them a load or store takes 2.
     """
 
     manual: str
@@ -33,16 +34,17 @@ class Timing:
     pipelined: bool
 
 
-_V7M = {"branch": 1, "call": 1, "indirect": 2, "load_pc": 3, "unaligned": 1, "pipelined": True}
+def _v7m(manual: str, *multiplies: tuple[str, int]) -> Timing:
+    return Timing(manual, multiplies, branch=1, call=1, indirect=2, load_pc=3, unaligned=1, pipelined=True)
+
+
 TIMINGS: Mapping[str, Timing] = {
     "cortex-m0": Timing("ARM DDI 0432C, table 3-1", (), 2, 3, 2, 3, 0, False),
     "cortex-m0plus": Timing("ARM DDI 0484C, table 3-1", (), 1, 2, 1, 2, 0, False),
-    "cortex-m3": Timing(
-        "ARM DDI 0337I, table 3-1 and section 3.3.3",
-        ((r"[su]mull", 5), (r"[su]mlal", 7), (r"ml[as]", 2), (r"[su]div", 12)),
-        **_V7M,
+    "cortex-m3": _v7m(
+        "ARM DDI 0337I, section 3.3", (r"[su]mull", 5), (r"[su]mlal", 7), (r"ml[as]", 2), (r"[su]div", 12)
     ),
-    "cortex-m4": Timing("ARM DDI 0439D, table 3-1 and section 3.3.3", ((r"[su]div", 12),), **_V7M),
+    "cortex-m4": _v7m("Arm 100166_0001, section 3.3", (r"[su]div", 12)),
 }
 """By the `cpu` of a board file. The others have none: M7 and M55 issue two instructions at once, and Arm does not
 publish the timings of the M33."""
@@ -152,7 +154,8 @@ def _taken(timing: Timing, instructions: Sequence[Any]) -> int:
     name = instructions[-1].mnemonic
     if _CALL.match(name):
         return timing.call
-    if _INDIRECT.match(name):
+    # ARMv7-M knows these targets one stage later than the others (DDI 0337G, table 15-3).
+    if name.startswith("cb") or (_INDIRECT.match(name) and instructions[-1].op_str != "lr"):
         return timing.indirect
     if _is_access(instructions[-1]) or _MULTIPLE.match(name) or _TABLE_BRANCH.match(name):
         return timing.load_pc

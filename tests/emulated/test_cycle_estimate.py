@@ -91,9 +91,10 @@ JUMPS = [
     # What the last instruction takes when it jumps to a halfword instruction, and when it does not.
     ("cortex-m4", "bne 9f", 2, 1),
     ("cortex-m4", "b 9f", 2, 1),
-    ("cortex-m4", "cbz r0, 9f", 2, 1),
+    ("cortex-m4", "cbz r0, 9f", 3, 1),
     ("cortex-m4", "bl 9f", 2, 1),
-    ("cortex-m4", "bx lr", 3, 1),
+    ("cortex-m4", "bx lr", 2, 1),
+    ("cortex-m4", "bx r3", 3, 1),
     ("cortex-m4", "blx r3", 3, 1),
     ("cortex-m4", "pop {r4, pc}", 1 + 2 + 3, 3),
     ("cortex-m4", "ldr pc, [r0]", 5, 2),
