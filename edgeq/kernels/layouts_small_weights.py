@@ -34,6 +34,15 @@ def _tables(node: Node, channels: int, excess: int) -> dict[str, Any]:
     }
 
 
+def _one_factor(node: Node, tables: dict[str, Any]) -> dict[str, Any]:
+    """The tables, or, where all channels have the same factor, `multiplier` and shift as a pair and no `shift`."""
+    multiplier, shift = factors(node)[1:] if "bias" in tables else (node.params["multiplier"], node.params["shift"])
+    if np.ptp(multiplier) or np.ptp(shift):
+        return tables
+    pair = np.array([multiplier[0], shift[0]], dtype=np.int32)
+    return {**tables, "multiplier": pair, "shift": np.zeros(0, dtype=np.int8)}
+
+
 def _packed(node: Node, weight_format: str) -> Array:
     row = number_format(weight_format)
     return row.pack(row.to_codes(rows(node))).astype(np.int64)
@@ -68,7 +77,7 @@ def _dense_table(weight_format: str) -> Layout:
         data = _packed(node, weight_format)
         if weight_format == "wt5":
             data = _PAIRED_DIGITS[data % 27] + 28 * (data // 27)
-        tables = _tables(node, 2, _OFFSETS[weight_format] * data.shape[1])
+        tables = _one_factor(node, _tables(node, 2, _OFFSETS[weight_format] * data.shape[1]))
         return {"weights": _columns(np.pad(data, ((0, len(data) % 2), (0, 0))), (8, 4, 1)), **tables}
 
     layout.__name__ = f"dense_table_{weight_format}"
@@ -79,7 +88,8 @@ def _dense_table(weight_format: str) -> Layout:
 def _conv_table(weight_format: str) -> Layout:
     def layout(node: Node) -> dict[str, Any]:
         data = _packed(node, weight_format)
-        return {"weights": _columns(data, (4, 1)), **_tables(node, 1, _OFFSETS[weight_format] * data.shape[1])}
+        tables = _one_factor(node, _tables(node, 1, _OFFSETS[weight_format] * data.shape[1]))
+        return {"weights": _columns(data, (4, 1)), **tables}
 
     layout.__name__ = f"conv_table_{weight_format}"
     layout.__doc__ = "Bytes of the format by groups of 4 and 1 as [group][o][byte]."
@@ -95,6 +105,15 @@ def _depthwise_rows(weight_format: str) -> Layout:
 
     layout.__name__ = f"depthwise_rows_of_4_{weight_format}"
     layout.__doc__ = "[c / 4] rows of [tap][4], each from a byte on."
+    return layout
+
+
+def _channel_rows(weight_format: str) -> Layout:
+    def layout(node: Node) -> dict[str, Any]:
+        return _one_factor(node, {"weights": _packed(node, weight_format).astype(np.uint8).view(np.int8)})
+
+    layout.__name__ = f"channel_rows_{weight_format}"
+    layout.__doc__ = "One row per output channel as docs/spec.md has it, each from a byte on."
     return layout
 
 
@@ -130,5 +149,5 @@ def dense_pairs_w4(node: Node) -> dict[str, Any]:
 
 _FAMILIES: tuple[Callable[[str], Layout], ...] = (_dense_table, _conv_table)
 _LAYOUTS: list[Layout] = [family(name) for family in _FAMILIES for name in _OFFSETS]
-_LAYOUTS += [_depthwise_rows(name) for name in (*_OFFSETS, "w4")]
+_LAYOUTS += [family(name) for family in (_depthwise_rows, _channel_rows) for name in (*_OFFSETS, "w4")]
 LAYOUTS |= {f.__name__: f for f in (*_LAYOUTS, conv_pairs_w4, dense_pairs_w4)}

@@ -39,7 +39,8 @@ typedef struct {
   const int8_t *weights;     /* [out_c][kernel_h][kernel_w][group_in_c], or packed as the kernel's row says */
   const int32_t *bias;       /* [out_c]: bias - input_zero_point * sum of the channel's weights */
   const int32_t *multiplier; /* [out_c]: 0 or Q31 in [2^30, 2^31) */
-  const int8_t *shift;       /* [out_c]: exponent in [-31, 30], positive to the left; see edgeq_requantize.h */
+  const int8_t *shift;       /* [out_c]: exponent in [-31, 30], positive to the left; see edgeq_requantize.h. Null
+                              * where a kernel with small weights finds one factor for all: {multiplier, shift} */
 } edgeq_conv2d_t;
 
 /* Any shape; the smallest code. weights: as written above. */
@@ -90,14 +91,15 @@ void edgeq_conv2d_a8_wt5_table__c(const edgeq_conv2d_t *layer, const int8_t *inp
 void edgeq_conv2d_a8_w4_2x4__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* For cores with the DSP extension: groups == 1; 2 channels x 2 pixels at a time. weights: [out_c / 2][tap / 4][2][4],
- * taps filled up to a multiple of 4. multiplier: per channel 2 m - 2^32 (modulo 2^32) and shift; shift: not read. scratch:
- * as of the one before. */
+ * taps filled up to a multiple of 4. multiplier: per channel 2 m - 2^32 (modulo 2^32) and shift; shift: not read.
+ * scratch: as of the one before. */
 void edgeq_conv2d_a8_w8_2x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* 4-bit weights, for cores with the DSP extension: groups == 1, |accumulators| < 2^19; 4 channels x 2 pixels at a time.
- * weights: [out_c / 4][tap] halfwords (w0 + 8) + 16 (w1 + 8) + 256 (w2 + 8) + 4096 w3 of four channels, taps filled up to a
- * multiple of 4 and in the order 0, 2, 1, 3. bias: per four channels b0, 16 b1, 256 b2 and the sum of these and 4096 b3.
- * multiplier: per channel 2 m - 2^32 (modulo 2^32) and shift; shift: not read. scratch: as of the one before. */
+ * weights: [out_c / 4][tap] halfwords (w0 + 8) + 16 (w1 + 8) + 256 (w2 + 8) + 4096 w3 of four channels, taps filled up
+ * to a multiple of 4 and in the order 0, 2, 1, 3. bias: per four channels b0, 16 b1, 256 b2 and the sum of these and
+ * 4096 b3. multiplier: per channel 2 m - 2^32 (modulo 2^32) and shift; shift: not read. scratch: as of the one before.
+ */
 void edgeq_conv2d_a8_w4_4x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* 2-bit weights, for cores with the DSP extension: groups == 1, |accumulators| < 2^25; 4 channels x 2 pixels at a time.

@@ -29,7 +29,8 @@ typedef struct {
   const int8_t *weights;     /* [out_c][in_c], or packed as the kernel's row says */
   const int32_t *bias;       /* [out_c]: bias - input_zero_point * sum of the channel's weights */
   const int32_t *multiplier; /* [out_c]: 0 or Q31 in [2^30, 2^31) */
-  const int8_t *shift;       /* [out_c]: exponent in [-31, 30], positive to the left; see edgeq_requantize.h */
+  const int8_t *shift;       /* [out_c]: exponent in [-31, 30], positive to the left; see edgeq_requantize.h. Null
+                              * where a kernel with small weights finds one factor for all: {multiplier, shift} */
 } edgeq_dense_t;
 
 /* Any shape; the smallest code. weights: as written above. */
@@ -72,15 +73,15 @@ void edgeq_dense_a8_wt5_table__c(const edgeq_dense_t *layer, const int8_t *input
 void edgeq_dense_a8_w4_4ch__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* 4-bit weights, for cores with the DSP extension: |accumulators| < 2^19, none that is half-way between two outputs; 4
- * outputs at a time. weights: [out_c / 4][tap] halfwords (w0 + 8) + 16 (w1 + 8) + 256 (w2 + 8) + 4096 w3 of four outputs,
- * taps filled up to a multiple of 8 and in the order 0, 2, 1, 3. bias: per four outputs b0, 16 b1, 256 b2 and the sum of
- * these and 4096 b3. multiplier: per output 2 m - 2^32 (modulo 2^32) and shift; shift: not read. */
+ * outputs at a time. weights: [out_c / 4][tap] halfwords (w0 + 8) + 16 (w1 + 8) + 256 (w2 + 8) + 4096 w3 of four
+ * outputs, taps filled up to a multiple of 8 and in the order 0, 2, 1, 3. bias: per four outputs b0, 16 b1, 256 b2 and
+ * the sum of these and 4096 b3. multiplier: per output 2 m - 2^32 (modulo 2^32) and shift; shift: not read. */
 void edgeq_dense_a8_w4_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* 2-bit weights, for cores with the DSP extension: |accumulators| < 2^25, none that is half-way between two outputs; 4
  * outputs at a time. weights: [out_c / 4][tap] bytes (w0 + 2) + 4 (w1 + 2) + 16 (w2 + 2) + 64 w3 of four outputs, taps
- * filled up to a multiple of 8. bias: per four outputs b0, 4 b1, 16 b2 and the sum of these and 64 b3. multiplier, shift:
- * as of the one for 4 bits. */
+ * filled up to a multiple of 8. bias: per four outputs b0, 4 b1, 16 b2 and the sum of these and 64 b3. multiplier,
+ * shift: as of the one for 4 bits. */
 void edgeq_dense_a8_w2_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #ifdef __cplusplus

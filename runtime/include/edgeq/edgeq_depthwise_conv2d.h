@@ -36,7 +36,8 @@ typedef struct {
   const int8_t *weights;     /* [kernel_h][kernel_w][out_c], or packed as the kernel's row says */
   const int32_t *bias;       /* [out_c]: bias - input_zero_point * sum of the channel's weights */
   const int32_t *multiplier; /* [out_c]: 0 or Q31 in [2^30, 2^31) */
-  const int8_t *shift;       /* [out_c]: exponent in [-31, 30], positive to the left; see edgeq_requantize.h */
+  const int8_t *shift;       /* [out_c]: exponent in [-31, 30], positive to the left; see edgeq_requantize.h. Null
+                              * where a kernel with small weights finds one factor for all: {multiplier, shift} */
 } edgeq_depthwise_conv2d_t;
 
 /* Any shape; the smallest code. weights: as written above. */

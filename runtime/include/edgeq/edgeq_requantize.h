@@ -118,6 +118,15 @@ static inline int32_t edgeq_requantize_once_right(int32_t x, int32_t multiplier,
   return (scaled ^ sign) - sign;
 }
 
+/* The factor of output channel o, where one may serve all: `shift` is null then, and multiplier[1] is the shift. */
+static inline int32_t edgeq_factor_multiplier(const int32_t *multiplier, const int8_t *shift, int32_t o) {
+  return multiplier[shift ? o : 0];
+}
+
+static inline int32_t edgeq_factor_shift(const int32_t *multiplier, const int8_t *shift, int32_t o) {
+  return shift ? shift[o] : multiplier[1];
+}
+
 /* x limited to [low, high]. */
 static inline int32_t edgeq_clamp(int32_t x, int32_t low, int32_t high) {
   x = x < low ? low : x;

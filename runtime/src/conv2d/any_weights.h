@@ -33,7 +33,8 @@ static int32_t window_sum(const edgeq_conv2d_t *layer, const int8_t *input, cons
 /* All outputs of channel o, which reads the group whose first channel is `input`. */
 static void channel(const edgeq_conv2d_t *layer, int32_t o, const int8_t *input, const int8_t *weights,
                     int8_t *output) {
-  const int32_t multiplier = layer->multiplier[o], shift = layer->shift[o], bias = layer->bias[o];
+  const int32_t multiplier = edgeq_factor_multiplier(layer->multiplier, layer->shift, o);
+  const int32_t shift = edgeq_factor_shift(layer->multiplier, layer->shift, o), bias = layer->bias[o];
   int32_t top = -layer->pad_top;
   output += o;
   for (int32_t oy = 0; oy < layer->out_h; oy++, top += layer->stride_h) {

@@ -23,6 +23,7 @@
 #define EDGEQ_PATCH_TOTALS 0
 #define EDGEQ_PATCH_STEP 1
 #define EDGEQ_PATCH_LOCAL 0
+#define EDGEQ_PATCH_ONE_FACTOR 1
 #include "patches.h"
 
 #define EDGEQ_TABLE_COLUMNS 4

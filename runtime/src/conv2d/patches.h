@@ -6,6 +6,7 @@
  *   EDGEQ_PATCH_VALUE(x)  what the buffer holds for an int8_t x: itself, or x + 128
  *   EDGEQ_PATCH_TOTALS  1 when the kernel wants the sums of each pixel's elements, 0 when not
  *   EDGEQ_PATCH_STEP    taps per pass of the inner loop; the buffer is filled up to a multiple of it
+ *   EDGEQ_PATCH_ONE_FACTOR  1 when one factor may serve all channels (edgeq_requantize.h); nothing for 0
  * and, after it, calls edgeq_for_each_block from its entry, with a function that computes all outputs of a block.
  * Taps are in the order of the weights: ky, kx, c. Taps in the padding hold the input's zero point.
  */
@@ -100,7 +101,12 @@ static inline void edgeq_patch_store(const edgeq_conv2d_t *layer, const int32_t 
   const int32_t offset = 2 * layer->output_zero_point + 1;
   const int32_t end = first + channels < step ? first + channels : step;
   for (int32_t c = first; c < end; c++) {
+#if EDGEQ_PATCH_ONE_FACTOR
+    const int32_t multiplier = edgeq_factor_multiplier(layer->multiplier, layer->shift, c);
+    const int32_t right = edgeq_factor_shift(layer->multiplier, layer->shift, c);
+#else
     const int32_t multiplier = layer->multiplier[c], right = layer->shift[c];
+#endif
     int8_t *out = output + c;
 #if EDGEQ_PATCH_PIXELS == 2
     *out = edgeq_finish(sums[0], multiplier, right, offset, low, high);

@@ -13,7 +13,8 @@ void EDGEQ_KERNEL(const edgeq_dense_t *layer, const int8_t *input, int8_t *outpu
   const uint8_t *weights = (const uint8_t *)layer->weights;
   int8_t *const values = (int8_t *)scratch;
   for (int32_t o = 0; o < out_c; o++) {
-    const int32_t multiplier = layer->multiplier[o], shift = layer->shift[o], bias = layer->bias[o];
+    const int32_t multiplier = edgeq_factor_multiplier(layer->multiplier, layer->shift, o);
+    const int32_t shift = edgeq_factor_shift(layer->multiplier, layer->shift, o), bias = layer->bias[o];
     const int8_t *x = input;
     int8_t *to = output + o;
     weights = EDGEQ_UNPACK(weights, in_c, values);

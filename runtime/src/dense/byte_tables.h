@@ -193,7 +193,8 @@ void EDGEQ_KERNEL(const edgeq_dense_t *layer, const int8_t *input, int8_t *outpu
     const int32_t *multiplier = layer->multiplier;
     const int8_t *shift = layer->shift;
     for (int32_t o = 0; o < out_c; o++) {
-      *output++ = edgeq_finish_once(sums[o], *multiplier++, *shift++, zero_point, low, high);
+      const int32_t m = edgeq_factor_multiplier(multiplier, shift, o), right = edgeq_factor_shift(multiplier, shift, o);
+      *output++ = edgeq_finish_once(sums[o], m, right, zero_point, low, high);
     }
   }
 }
