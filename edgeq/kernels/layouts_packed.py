@@ -46,7 +46,7 @@ def _slice_units(codes: Array, planes: int) -> Array:
     parts = []
     for first in range(0, len(codes), BLOCK):
         block = codes[first : first + BLOCK]
-        unit = next(np.dtype(f"<u{size}") for size in (1, 2, 4) if 8 * size >= len(block))
+        unit = next(np.dtype(f"<u{size}") for size in (2, 4) if 8 * size >= len(block))
         for plane in range(planes):
             bits = (block >> plane) & 1
             words = (bits << np.arange(len(block))[:, np.newaxis]).sum(axis=0)

@@ -10,8 +10,11 @@
 /* Half of a 32-bit word that is written by halves and read whole (little-endian: the first half is the low one). */
 typedef uint16_t __attribute__((may_alias)) edgeq_lane_t;
 
-/* A function that keeps the registers to itself. */
-#define EDGEQ_NOINLINE __attribute__((noinline))
+/* A function that keeps the registers to itself; headers may define one that not all who include them call. */
+#define EDGEQ_NOINLINE __attribute__((noinline, unused))
+
+/* After `static inline`: a function that becomes part of each caller, so that constant arguments stay constants. */
+#define EDGEQ_INLINE __attribute__((always_inline))
 
 /* Stands before a loop that is to stay one, although clang knows how often it runs and would write it out; and before
  * one of up to eight turns that is to be written out, so that arrays become registers. */
@@ -39,6 +42,7 @@ typedef uint16_t __attribute__((may_alias)) edgeq_lane_t;
 typedef uint16_t edgeq_lane_t;
 
 #define EDGEQ_NOINLINE
+#define EDGEQ_INLINE
 #define EDGEQ_ROLLED
 #define EDGEQ_UNROLLED
 #define EDGEQ_FENCE(variable) ((void)(variable))

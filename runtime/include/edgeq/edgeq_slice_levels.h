@@ -113,11 +113,11 @@ static inline void edgeq_slice_sum(const edgeq_slice_layer_t *layer, const edgeq
         if ((list->negative ^ (plane == last)) != sign)
           continue;
         if (unit == 4)
-          edgeq_slice_count(planes + shift, layer->levels - shift, weights + plane * plane_bytes, list->begin,
-                            list->end);
+          edgeq_slice_count_words(planes + shift, layer->levels - shift, weights + plane * plane_bytes, list->begin,
+                                  list->end);
         else
-          edgeq_slice_count_units(planes + shift, layer->levels - shift, weights + plane * plane_bytes, unit,
-                                  list->begin, list->end);
+          edgeq_slice_count_halves(planes + shift, layer->levels - shift, weights + plane * plane_bytes, list->begin,
+                                   list->end);
       }
     }
   }
@@ -140,7 +140,7 @@ static inline uint8_t *edgeq_slice_outputs(const edgeq_slice_layer_t *layer, con
   const uint8_t *weights = (const uint8_t *)layer->weights;
   EDGEQ_ROLLED
   for (int32_t first = 0; first < layer->out_c; first += EDGEQ_SLICE_CHANNELS) {
-    const int32_t left = layer->out_c - first, unit = left > 16 ? 4 : left > 8 ? 2 : 1;
+    const int32_t left = layer->out_c - first, unit = left > 16 ? 4 : 2;
     uint32_t planes[EDGEQ_SLICE_PLANES];
     edgeq_slice_sum(layer, lists, weights, unit, planes);
     output = edgeq_slice_finish(layer, planes, first, output);
