@@ -1,8 +1,8 @@
 """Kernels and plan within a limit on the arena (`--max-ram`).
 
 Some fast kernels need scratch, or cannot write their output over their input. Where the fastest choice does not fit,
-every layer starts from the kernel that takes the least memory, and gets its fast one back while the plan still fits,
-the layers with most to gain first.
+every layer starts from the kernel that takes the least memory, and then gets the fastest one with which the plan still
+fits, the layers with most to gain first.
 """
 
 from __future__ import annotations
@@ -31,13 +31,22 @@ def plan_within(graph: Graph, features: frozenset[str], goal: str, limit: int | 
             f"the arena takes {plan.arena_bytes:,} bytes with the kernels that need the least; --max-ram is {limit:,}",
             hint="a smaller network, or smaller inputs",
         )
-    slower = [key for key in choices if choices[key].kernel is not wanted[key].kernel]
-    for key in sorted(slower, key=lambda k: wanted[k].estimate - choices[k].estimate):
-        faster = {**choices, key: wanted[key]}
-        attempt = plan_memory(graph, faster)
-        if attempt.arena_bytes <= limit:
-            choices, plan = faster, attempt
+    slower = [n for n in graph.nodes if id(n) in choices and choices[id(n)].kernel is not wanted[id(n)].kernel]
+    for node in sorted(slower, key=lambda n: wanted[id(n)].estimate - choices[id(n)].estimate):
+        for option in [wanted[id(node)], *alternatives(node, features, goal)]:
+            if option.estimate >= choices[id(node)].estimate:
+                break
+            reason = option.reason if option is wanted[id(node)] else _because(wanted[id(node)])
+            faster = {**choices, id(node): replace(option, reason=reason)}
+            attempt = plan_memory(graph, faster)
+            if attempt.arena_bytes <= limit:
+                choices, plan = faster, attempt
+                break
     return choices, plan
+
+
+def _because(wanted: Choice) -> str:
+    return f"--max-ram: takes less memory than {wanted.kernel.name}"
 
 
 def _smallest(node: Node, wanted: Choice, features: frozenset[str], goal: str) -> Choice:
@@ -45,7 +54,7 @@ def _smallest(node: Node, wanted: Choice, features: frozenset[str], goal: str) -
     best = min(alternatives(node, features, goal), key=lambda c: (_step_bytes(node, c), c.estimate))
     if _step_bytes(node, best) >= _step_bytes(node, wanted):
         return wanted
-    return replace(best, reason=f"--max-ram: takes less memory than {wanted.kernel.name}", runner_up=wanted.kernel.name)
+    return replace(best, reason=_because(wanted), runner_up=wanted.kernel.name)
 
 
 def _step_bytes(node: Node, choice: Choice) -> int:
