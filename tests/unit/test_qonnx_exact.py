@@ -75,6 +75,17 @@ def test_divisions_round_once() -> None:
     assert disagreements(net.model(y), whole(30, 4, low=-4, high=3)) == 0
 
 
+def test_every_step_rounds_to_float32() -> None:
+    """3 c - float32(3 c) is 0 after float32's product, and less than 0 after an exact one."""
+    factors = np.linspace(0.1, 0.9, 60).astype(np.float32)
+    factors = factors[(factors * np.float32(3)).astype(np.float64) > factors.astype(np.float64) * 3][:8]
+    assert len(factors) == 8
+    net, sums = dense_net(np.ones((2, 8), dtype=np.float32))
+    scaled = net.add("Mul", sums, net.constant(factors))
+    y = net.bipolar(net.add("Sub", scaled, net.constant(factors * np.float32(3))))
+    assert disagreements(net.model(y), whole(40, 2, low=-3, high=4)) == 0
+
+
 def test_integer_means_of_batch_norms_meet_the_edge_of_sign() -> None:
     net, sums = dense_net(whole(9, 6, low=-3, high=3), bits=2)
     mean, zero = np.arange(-2, 4), np.zeros(6)
