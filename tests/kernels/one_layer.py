@@ -42,12 +42,18 @@ def run_layer(
     return run_layers(kernel, [case], board, folder, compiler=compiler, optimize=optimize)[0]
 
 
+def _choice(kernel: Kernel, case: Case, *, shares: bool) -> Choice:
+    """shares: the output reaches into the input as far as the row allows."""
+    overlap = kernel.overlap_bytes(case.facts) if shares else None
+    return Choice(kernel, "", 0, kernel.scratch_bytes(case.facts), None, (), None, overlap)
+
+
 def run_layers(
     kernel: Kernel, cases: Sequence[Case], board: str, folder: Path, *, compiler: str = "auto", optimize: str = "speed"
 ) -> list[Measured]:
     """Several cases as one model, each with an input of its own. The code is that of all of them."""
     graph = _side_by_side(cases)
-    choices = {id(case.node): Choice(kernel, "", 0, kernel.scratch_bytes(case.facts), None, (), None) for case in cases}
+    choices = {id(case.node): _choice(kernel, case, shares=len(cases) == 1) for case in cases}
     plan = plan_memory(graph, choices)
     facts = {"name": "layer", "board": board, "optimize": optimize, "source": SOURCE}
     files, manifest = render_files(graph, plan, choices, facts)
