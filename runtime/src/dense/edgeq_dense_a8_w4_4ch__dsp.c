@@ -4,7 +4,7 @@
  * fields_dsp.h); 4096 times the last sum must fit 32 bits. Packed [o / 4][tap], taps in the order of inputs_dsp.h.
  *
  * Per 8 taps: 3 loads, 12 AND, 16 SMLAD for 32 MACs, plus 2 for every 64 taps: 0.98 instructions per MAC. The limit is
- * SMLAD (0.5), then AND.
+ * SMLAD (0.5), then AND. The whole 256 -> 256 layer on Cortex-M4: 1.08.
  */
 #define EDGEQ_INPUTS_TAP_BYTES 2
 #define EDGEQ_INPUTS_EXCESS 8

@@ -3,11 +3,12 @@
  * Weights of two outputs share a halfword as w0 + 256 w1: the raw word accumulates S0 + 256 S1, what SXTB16 makes of it
  * S0 alone; S1 is the difference / 256, which must fit 24 bits. Packed [o / 4][tap pair][2][2 taps], taps filled up to
  * a multiple of 8, in the order 0, 2, 1, 3 of every 4, which SXTB16 gives the inputs. Those are expanded to 16 bits on
- * the stack, TAPS at a time; when a row is longer, the sums of OUTPUTS outputs wait on the stack too. `bias` holds the
+ * the stack (see inputs_dsp.h). `bias` holds the
  * starting sums of every pair, b0 and b0 + 256 b1; `multiplier` per output 2 m - 2^32 and the shift.
  *
  * Per 8 taps: 3 LDM, 8 SXTB16, 16 SMLAD for 32 MACs, plus 3 for every 16 taps: 0.89 instructions per MAC. 11 for every
- * output go into starting the sum, requantizing and storing. The limit is SMLAD (0.5), then SXTB16 (0.25).
+ * output go into starting the sum, requantizing and storing. The limit is SMLAD (0.5), then SXTB16 (0.25). Whole layers
+ * on Cortex-M4: 640 -> 128 0.97, 256 -> 256 0.98.
  */
 #define EDGEQ_INPUTS_TAP_BYTES 4
 #define EDGEQ_INPUTS_EXCESS 0

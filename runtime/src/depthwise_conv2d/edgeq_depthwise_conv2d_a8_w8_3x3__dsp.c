@@ -10,6 +10,7 @@
  *
  * Per output: 5.5 instructions for expanding, 8.7 for the sum (6 SMLAxy for 9 MACs), 8.5 for requantizing and storing;
  * 22 more per channel and piece. The limits are the bytes that must become pairs, and one requantization per 9 MACs.
+ * Whole layers on Cortex-M4, per MAC: 25x5x64 3.1, 48x48x8 3.4, 3x3x256 4.6.
  */
 #include "edgeq/edgeq_depthwise_conv2d.h"
 #include "slide_dsp.h"

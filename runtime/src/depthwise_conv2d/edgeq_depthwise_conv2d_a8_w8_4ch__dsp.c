@@ -3,7 +3,8 @@
  * After a line of zero points (see taps.h), `weights` holds per block the 4 biases as words, [tap][4] weights, and
  * factor and shift of each channel as words: one stream in the order of reading. Per tap: pointer, 2 loads, 4 SXTB16,
  * 4 SMLABB or SMLATT, a third of the loop: 2.9 instructions per MAC; 8.3 per output. The limit is bytes that are
- * expanded for one use.
+ * expanded for one use. Whole layers on Cortex-M4, per MAC: 3x3 with steps of 2, 64 channels 4.2; 10x1, 128
+ * channels 4.7.
  */
 #include "edgeq/edgeq_dsp.h"
 #include "taps.h"
