@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks import coremark
 from benchmarks.cycles import ESTIMATED, MEASURED, PAGE, RTL, measure, recorded, tables
 from benchmarks.mlperf_tiny import TOLERANCE, rewrite
 from edgeq.emulate.rtl_cores import rtl_cores
@@ -29,6 +30,12 @@ def test_the_page_shows_the_recorded_figures() -> None:
 def test_every_core_has_every_figure() -> None:
     assert set(RTL) == set(rtl_cores())
     assert all(set(recorded()[core]) == set(MEASURED) for core in (*RTL, *ESTIMATED))
+
+
+@pytest.mark.parametrize("compiler", coremark.COMPILERS)
+def test_the_estimate_gives_coremark_what_hardware_gives_it(compiler: str) -> None:
+    need("unicorn", "rtl", "zig" if compiler == "zig" else "gcc-arm")
+    assert 0.9 < coremark.per_megahertz(compiler) / max(coremark.HARDWARE.values()) < 1.1
 
 
 def test_targets_are_met() -> None:
