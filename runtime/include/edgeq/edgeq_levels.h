@@ -46,20 +46,23 @@ static inline int32_t edgeq_row_element(const uint8_t *row, int32_t i, int32_t b
   return (int32_t)(code ^ sign) - (int32_t)sign;
 }
 
-/* How many of the `count` thresholds of a channel are <= sum; `first` is the index of the channel's first one. */
+/* How many of the `count` thresholds of a channel are <= sum, by bisection; `first` is the index of the channel's first
+ * one. */
 static inline int32_t edgeq_level_count(const void *thresholds, int32_t bytes, int32_t first, int32_t count,
                                         int32_t sum) {
-  int32_t level = 0;
-  if (bytes == 2) {
-    const int16_t *row = (const int16_t *)thresholds + first;
-    while (level < count && row[level] <= sum)
-      level++;
-  } else {
-    const int32_t *row = (const int32_t *)thresholds + first;
-    while (level < count && row[level] <= sum)
-      level++;
+  const int16_t *const narrow = (const int16_t *)thresholds;
+  const int32_t *const wide = (const int32_t *)thresholds;
+  int32_t low = first, high = first + count;
+  while (low < high) {
+    const int32_t middle = (low + high) >> 1;
+    if ((bytes == 2 ? narrow[middle] : wide[middle]) <= sum) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+    EDGEQ_FENCE(low); /* compilers would copy the loop for each width, in each kernel */
   }
-  return level;
+  return low - first;
 }
 
 /* Writes one element after another into packed rows. */
