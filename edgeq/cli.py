@@ -296,7 +296,7 @@ def boards(as_json: bool) -> None:
 
 def _board(board: Board) -> dict[str, Any]:
     emulators = [name for name, there in (("unicorn", board.unicorn), ("qemu", board.qemu)) if there is not None]
-    emulators += [f"rtl:{core}" for core in board.rtl]
+    emulators += ["rtl"] if board.rtl else []
     return {
         "name": board.name,
         "aliases": list(board.aliases),
@@ -306,6 +306,7 @@ def _board(board: Board) -> dict[str, Any]:
         "flash_bytes": None if board.flash is None else board.flash.bytes,
         "ram_bytes": None if board.ram is None else board.ram.bytes,
         "emulators": ["native"] if board.is_host else emulators,
+        "rtl_cores": list(board.rtl),
     }
 
 
