@@ -50,8 +50,8 @@ void edgeq_conv2d_ax_w4_levels__c(const edgeq_conv2d_levels_t *layer, const void
 void edgeq_conv2d_ax_w2_levels__c(const edgeq_conv2d_levels_t *layer, const void *input, void *output, void *scratch);
 void edgeq_conv2d_ax_w1_levels__c(const edgeq_conv2d_levels_t *layer, const void *input, void *output, void *scratch);
 
-/* Plain int8 activations, any shape. weights: one packed row per output channel. scratch: kernel_h * kernel_w *
- * group_in_c bytes, rounded up to a multiple of 8; none with int8 weights. */
+/* Plain int8 activations, any shape. weights: one packed row per output channel. scratch: as the kernel's row says: the
+ * taps of a window, and the unpacked rows of all channels, or of one. */
 void edgeq_conv2d_a8_w8_levels__c(const edgeq_conv2d_levels_t *layer, const void *input, void *output, void *scratch);
 void edgeq_conv2d_a8_w4_levels__c(const edgeq_conv2d_levels_t *layer, const void *input, void *output, void *scratch);
 void edgeq_conv2d_a8_w2_levels__c(const edgeq_conv2d_levels_t *layer, const void *input, void *output, void *scratch);
