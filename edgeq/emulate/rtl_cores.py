@@ -5,7 +5,6 @@ The cores' own Verilog comes from PyPI packages; beside the rows lie a wrapper p
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -137,6 +136,8 @@ def _fingerprint(core: RtlCore) -> str:
 
 @contextmanager
 def _only_one(lock: Path) -> Iterator[None]:
+    import fcntl  # not on Windows, where there is no Verilator either
+
     with lock.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # released when the file is closed, also by a crash
         yield
