@@ -38,6 +38,7 @@ SHAPES: dict[str, dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, An
 BOARDS_OF_ISA = {
     "c": ("cortex-m0plus", "cortex-m3", "cortex-m4", "riscv"),
     "dsp": ("cortex-m4", "cortex-m7"),
+    "v7m": ("cortex-m3",),
     "mve": ("cortex-m55",),
     "rvzbb": ("riscv-zbb",),
 }

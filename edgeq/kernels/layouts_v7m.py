@@ -1,0 +1,33 @@
+"""Weight packers of the kernels for Armv7-M without the DSP extension (Cortex-M3): streams in the order of reading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgeq.ir.graph import Node
+from edgeq.ir.types import Array
+from edgeq.kernels.layouts import LAYOUTS, blocks, rows
+from edgeq.kernels.layouts_dsp import _NONE, _factor_words, _words
+
+_EXCESS = 1 << 15
+"""What is added for every two taps of two pixels in one word, so that the first pixel's part is never negative."""
+
+
+def _columns(*columns: Array) -> Array:
+    """[channel][column] words as bytes [channel][4 * column]."""
+    return _words(np.stack(columns, axis=1))
+
+
+def conv_channel_stream(node: Node) -> dict[str, Any]:
+    """Per channel words (start, bias), weights filled up to a multiple of 4 taps, words (factor, shift)."""
+    bias, factor, right = _factor_words(node)
+    weights = blocks(rows(node), 1, 4).reshape(len(bias), -1)
+    start = bias * (1 + (1 << 16)) - weights.shape[1] // 2 * _EXCESS
+    stream = np.concatenate([_columns(start, bias), weights, _columns(factor, right)], axis=1)
+    return {"weights": stream, "bias": _NONE, "multiplier": _NONE, "shift": _NONE.astype(np.int8)}
+
+
+_ROWS = (conv_channel_stream,)
+LAYOUTS |= {f.__name__: f for f in _ROWS}

@@ -1,0 +1,99 @@
+"""Kernels for Armv7-M without the DSP extension: every output bit on an emulated Cortex-M3, from both compilers.
+
+Inputs end at a page that is not mapped; outputs and scratch lie between canaries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from edgeq.kernels.matching import takes
+from edgeq.kernels.registry import Kernel, kernels
+from tests.kernels.cases import Case, constant_channels, make_case
+from tests.kernels.host_runner import host_program, run_on_host
+from tests.kernels.test_kernels_dsp import MORE
+from tests.tools import need
+from tests.unit.test_kernels_accumulate import GRID, convolutions
+
+ROWS = [k for k in kernels() if k.parts.isa == "v7m"]
+
+
+def at_the_limit(case: Case) -> Case:
+    """The case with weights and inputs whose products are the largest of either sign, all taps of a window alike."""
+    params = case.node.params
+    signs = np.resize([-127, -127, -127, -127, 127, 127, 127, 127], params["weights"].shape)
+    params["weights"] = np.sort(signs.astype(np.int8), axis=0)
+    params["shift"] = np.full_like(params["shift"], -14)
+    case.x = np.repeat(np.resize([-128, 127, 127, -128, -128], case.x.size // case.x.shape[-1]), case.x.shape[-1])
+    case.x = case.x.astype(np.int8).reshape(case.node.input(0).type.shape)
+    return case
+
+
+CASES = {
+    **GRID,
+    **MORE,
+    "limits 1x1": at_the_limit(make_case("conv2d", (1, 7, 5, 40), (8, 1, 1, 40))),
+    "limits 3x3": at_the_limit(
+        make_case("conv2d", (1, 6, 5, 5), (8, 3, 3, 5), pads=(1, 1, 1, 1), input_zero_point=127)
+    ),
+    "ends": make_case("conv2d", (1, 4, 5, 17), (9, 3, 3, 17), pads=(1, 1, 1, 1), extreme=2, input_zero_point=-128),
+    "three pixels": make_case("conv2d", (1, 1, 3, 8), (5, 1, 1, 8)),
+    "two pixels": make_case("conv2d", (1, 2, 1, 9), (5, 1, 1, 9), clamp=(-20, 30)),
+    "one pixel": make_case("conv2d", (1, 3, 3, 3), (4, 3, 3, 3)),
+    "constants": constant_channels(make_case("conv2d", (1, 3, 3, 4), (9, 1, 1, 4))),
+    **{f"{n} taps": make_case("conv2d", (1, 3, 2, n), (3, 1, 1, n), extreme=2) for n in range(1, 36)},
+}
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    need("unicorn", "zig", "gcc-arm")
+    from tests.kernels.machine import Machine  # needs the emulator
+
+    return {c: Machine.of("cortex-m3", c, tmp_path_factory.mktemp(c)) for c in ("zig", "gcc")}
+
+
+def _fits(kernel: Kernel, case: Case) -> bool:
+    return kernel.op == case.node.op and takes(kernel, case.node) and kernel.accepts(case.facts)
+
+
+def _check(kernel: Kernel, case: Case, machine: Any) -> None:
+    for in_place in {False, 0 in kernel.in_place_inputs(case.facts)}:
+        # An odd address lets the input end exactly where nothing is mapped.
+        result = machine.run(replace(kernel, alignment=1), case, in_place)
+        np.testing.assert_array_equal(result.output, case.expected())
+        assert result.stack_bytes < 1024
+
+
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+@pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
+def test_grid(kernel: Kernel, compiler: str, machines: dict[str, Any]) -> None:
+    names = [name for name, case in CASES.items() if _fits(kernel, case)]
+    assert len(names) > 8
+    for name in names:
+        _check(kernel, CASES[name], machines[compiler])
+
+
+@pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
+def test_grid_of_the_plain_form(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What stands beside the assembly for other processors, under sanitizers."""
+    need("gcc")
+    folder = tmp_path_factory.mktemp("host")
+    for case in CASES.values():
+        if _fits(kernel, case):
+            for places in {(), ("IN_PLACE",) if kernel.in_place_inputs(case.facts) else ()}:
+                program = host_program(kernel, "gcc", folder, places)
+                np.testing.assert_array_equal(run_on_host(kernel, case, program), case.expected())
+
+
+@settings(max_examples=60)
+@given(case=convolutions())
+def test_any_convolution(case: Case, machines: dict[str, Any]) -> None:
+    for kernel in ROWS:
+        if _fits(kernel, case):
+            _check(kernel, case, machines["zig"])
