@@ -130,6 +130,20 @@ static inline void edgeq_slice_fill(uint32_t *planes, int32_t levels, int32_t va
   }
 }
 
+/* Adds one number to 32 channels. */
+static inline void edgeq_slice_add_number(uint32_t *planes, int32_t levels, int32_t number) {
+  uint32_t carry = 0;
+  if (number == 0)
+    return;
+  EDGEQ_ROLLED
+  for (int32_t level = 0; level < levels; level++) {
+    const uint32_t bit = 0U - ((uint32_t)number & 1U), plane = planes[level];
+    planes[level] = plane ^ bit ^ carry;
+    carry = (plane & bit) | (carry & (plane | bit));
+    number >>= 1;
+  }
+}
+
 /* x -> -1 - x. */
 static inline void edgeq_slice_complement(uint32_t *planes, int32_t levels) {
   EDGEQ_ROLLED

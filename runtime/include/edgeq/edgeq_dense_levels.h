@@ -52,7 +52,7 @@ void edgeq_dense_a8_w1_levels__c(const edgeq_dense_levels_t *layer, const void *
 
 /* Packed activations, 32 output channels at a time in bit-slices. weights, bias and thresholds: edgeq_bit_slices.h,
  * edgeq_slice_levels.h. wp2 and wp4 take all weights of 2 and 4 bits in two's complement, so wp2 takes ternary ones.
- * scratch: 2 bytes per input of an output, and 90; twice that for a4 and au4. */
+ * scratch: 2 bytes per input up to 256, and 90, twice that for a4 and au4; 96 bytes, above 256 inputs per block. */
 void edgeq_dense_a1_w1_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,
                                       void *scratch);
 void edgeq_dense_a1_wp2_32ch_levels__c(const edgeq_dense_levels_t *layer, const void *input, void *output,

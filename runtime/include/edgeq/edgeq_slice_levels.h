@@ -92,11 +92,10 @@ static inline uint8_t *edgeq_slice_store(const edgeq_slice_layer_t *layer, const
   return layer->output_bits == 32 ? (uint8_t *)(void *)sums : writer.next;
 }
 
-/* Adds up one block of weights over all lists; `unit` bytes hold its channels. */
+/* Adds one block of weights over all lists to its planes; `unit` bytes hold its channels. */
 static inline void edgeq_slice_sum(const edgeq_slice_layer_t *layer, const edgeq_slice_lists_t *lists,
                                    const uint8_t *weights, int32_t unit, uint32_t *planes) {
   const int32_t plane_bytes = (layer->inputs + 1) * unit, last = layer->weight_planes - 1;
-  edgeq_slice_fill(planes, layer->levels, layer->is_binary ? lists->total : 0);
   /* First what counts positive, then the rest, if there is any, which is added to the complement. */
   EDGEQ_ROLLED
   for (int32_t sign = 0; sign < 2; sign++) {
@@ -134,16 +133,24 @@ static inline uint8_t *edgeq_slice_finish(const edgeq_slice_layer_t *layer, cons
   return edgeq_slice_store(layer, planes, first, channels, output);
 }
 
-/* All outputs of a row or pixel; returns the end of the row. */
+/* All outputs of a row or pixel, or what some of its inputs add to them; returns the end of the row.
+ *
+ * planes: EDGEQ_SLICE_PLANES words, and as many for each further block if inputs come in several parts (`step` words
+ * apart, otherwise 0). is_first: of the parts, whose planes are set first; is_last: after which outputs are stored. */
 static inline uint8_t *edgeq_slice_outputs(const edgeq_slice_layer_t *layer, const edgeq_slice_lists_t *lists,
-                                           uint8_t *output) {
+                                           uint32_t *planes, int32_t step, int is_first, int is_last, uint8_t *output) {
   const uint8_t *weights = (const uint8_t *)layer->weights;
+  const int32_t total = layer->is_binary ? lists->total : 0;
   EDGEQ_ROLLED
-  for (int32_t first = 0; first < layer->out_c; first += EDGEQ_SLICE_CHANNELS) {
+  for (int32_t first = 0; first < layer->out_c; first += EDGEQ_SLICE_CHANNELS, planes += step) {
     const int32_t left = layer->out_c - first, unit = left > 16 ? 4 : 2;
-    uint32_t planes[EDGEQ_SLICE_PLANES];
+    if (is_first)
+      edgeq_slice_fill(planes, layer->levels, total);
+    else
+      edgeq_slice_add_number(planes, layer->levels, total);
     edgeq_slice_sum(layer, lists, weights, unit, planes);
-    output = edgeq_slice_finish(layer, planes, first, output);
+    if (is_last)
+      output = edgeq_slice_finish(layer, planes, first, output);
     weights += layer->weight_planes * (layer->inputs + 1) * unit;
   }
   return output;

@@ -94,7 +94,8 @@ void EDGEQ_KERNEL(const edgeq_conv2d_levels_t *layer, const void *input, void *o
       edgeq_slice_lists_t lists;
       list_inputs(layer, (const uint8_t *)input, y * layer->stride_h - layer->pad_top,
                   x * layer->stride_w - layer->pad_left, inputs, (uint16_t *)scratch, &lists);
-      to = edgeq_slice_outputs(&slices, &lists, to);
+      uint32_t planes[EDGEQ_SLICE_PLANES];
+      to = edgeq_slice_outputs(&slices, &lists, planes, 0, 1, 1, to);
     }
   }
 }

@@ -59,14 +59,7 @@ static void sum_window(const edgeq_depthwise_conv2d_levels_t *layer, const uint8
     taps[used++] = 0;
   if (used)
     add_taps(planes + 1, levels - 1, taps);
-  if (outside) {
-    uint32_t carry = 0;
-    for (int32_t level = 0; level < levels; level++) {
-      const uint32_t bit = 0U - ((uint32_t)outside >> level & 1U), plane = planes[level];
-      planes[level] = plane ^ bit ^ carry;
-      carry = (plane & bit) | (carry & (plane | bit));
-    }
-  }
+  edgeq_slice_add_number(planes, levels, outside);
 }
 
 void edgeq_depthwise_conv2d_a1_w1_levels__c(const edgeq_depthwise_conv2d_levels_t *layer, const void *input,
