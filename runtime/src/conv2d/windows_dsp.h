@@ -40,14 +40,21 @@ static inline uint32_t *edgeq_window_expand(uint32_t *to, const int8_t *bytes, i
   return to;
 }
 
+/* `count` bytes; the last word overlaps the one before where it must. */
 static inline int8_t *edgeq_window_copy(int8_t *to, const int8_t *from, int32_t count) {
-  for (; count >= 4; count -= 4, to += 4, from += 4) {
-    ((edgeq_unaligned_t *)(void *)to)->value = ((const edgeq_unaligned_t *)(const void *)from)->value;
+  int8_t *const end = to + count;
+  if (count >= 4) {
+    for (; end - to > 4; to += 4, from += 4) {
+      ((edgeq_unaligned_t *)(void *)to)->value = ((const edgeq_unaligned_t *)(const void *)from)->value;
+    }
+    from -= 4 - (end - to);
+    ((edgeq_unaligned_t *)(void *)(end - 4))->value = ((const edgeq_unaligned_t *)(const void *)from)->value;
+    return end;
   }
-  for (; count > 0; count--) {
+  while (to != end) {
     *to++ = *from++;
   }
-  return to;
+  return end;
 }
 
 /* `count` times `padding`. */
@@ -81,46 +88,48 @@ static EDGEQ_NOINLINE void edgeq_window_border(const edgeq_conv2d_t *layer, cons
   }
 }
 
-/* bytes: room for a window. */
-static inline void edgeq_window(const edgeq_conv2d_t *layer, const int8_t *input, int32_t top, int32_t left,
-                                uint32_t *to, int8_t *bytes) {
-  const int32_t kernel_h = layer->kernel_h, row_bytes = layer->kernel_w * layer->in_c;
-  const int32_t last_top = layer->in_h - kernel_h, last_left = layer->in_w - layer->kernel_w;
-  if (top < 0 || top > last_top || left < 0 || left > last_left || (layer->dilation_h | layer->dilation_w) != 1) {
-    edgeq_window_border(layer, input, top, left, bytes);
-  } else {
-    const int32_t pitch = layer->in_w * layer->in_c;
-    const int8_t *from = input + top * pitch + left * layer->in_c;
-    if ((row_bytes & 3) == 0) {
-      for (int32_t ky = kernel_h; ky > 0; ky--, from += pitch) {
-        to = edgeq_window_expand(to, from, row_bytes >> 2);
-      }
-      return;
+/* A window that lies inside, undilated, `row_bytes` from each of the rows, `pitch` apart; bytes: room for it. */
+static inline void edgeq_window_inside(const int8_t *from, int32_t rows, int32_t row_bytes, int32_t pitch, uint32_t *to,
+                                       int8_t *bytes) {
+  if ((row_bytes & 3) == 0) {
+    for (; rows > 0; rows--, from += pitch) {
+      to = edgeq_window_expand(to, from, row_bytes >> 2);
     }
-    int8_t *byte = bytes;
-    for (int32_t ky = kernel_h; ky > 0; ky--, from += pitch) {
-      byte = edgeq_window_copy(byte, from, row_bytes);
-    }
+    return;
   }
-  edgeq_window_expand(to, bytes, (kernel_h * row_bytes + 3) >> 2);
+  int8_t *byte = bytes;
+  for (; rows > 0; rows--, from += pitch) {
+    byte = edgeq_window_copy(byte, from, row_bytes);
+  }
+  edgeq_window_expand(to, bytes, (int32_t)(byte - bytes + 3) >> 2);
 }
 
 static inline void edgeq_for_each_pair(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch,
                                        edgeq_pair_function *pair) {
   uint32_t local[EDGEQ_WINDOW_LOCAL * 5 / 4];
-  const int32_t taps = (layer->kernel_h * layer->kernel_w * layer->in_c + 3) & ~3;
+  const int32_t in_c = layer->in_c, rows = layer->kernel_h, row_bytes = layer->kernel_w * in_c;
+  const int32_t pitch = layer->in_w * in_c, taps = (rows * row_bytes + 3) & ~3;
   uint32_t *const windows = taps <= EDGEQ_WINDOW_LOCAL ? local : (uint32_t *)scratch;
   uint32_t *const bytes = taps <= EDGEQ_WINDOW_LOCAL       ? local + EDGEQ_WINDOW_LOCAL
                           : taps <= 5 * EDGEQ_WINDOW_LOCAL ? local
                                                            : windows + taps;
-  const int32_t step = layer->out_c;
-  int32_t second = 0, top = 0, left = 0;
+  /* Where windows may start that need no care; nowhere when they are dilated. */
+  const int plain = (layer->dilation_h | layer->dilation_w) == 1;
+  const int32_t last_top = plain ? layer->in_h - rows : -1, last_left = plain ? layer->in_w - layer->kernel_w : -1;
+  const int32_t step = layer->out_c, out_w = layer->out_w;
+  int32_t second = 0, x = 0, y = 0;
   bytes[taps / 4 - 1] = 0; /* the taps filled up meet weights of 0 */
-  for (int32_t oy = 0; oy < layer->out_h; oy++) {
-    top = oy * layer->stride_h - layer->pad_top;
-    left = -layer->pad_left;
-    for (int32_t ox = 0; ox < layer->out_w; ox++, left += layer->stride_w) {
-      edgeq_window(layer, input, top, left, windows + second, (int8_t *)bytes);
+  for (; y < layer->out_h; y++) {
+    const int32_t top = y * layer->stride_h - layer->pad_top;
+    int32_t left = -layer->pad_left;
+    for (x = 0; x < out_w; x++, left += layer->stride_w) {
+      if (top >= 0 && top <= last_top && left >= 0 && left <= last_left) {
+        const int8_t *const from = input + top * pitch + left * in_c;
+        edgeq_window_inside(from, rows, row_bytes, pitch, windows + second, (int8_t *)bytes);
+      } else {
+        edgeq_window_border(layer, input, top, left, (int8_t *)bytes);
+        edgeq_window_expand(windows + second, (const int8_t *)bytes, taps >> 2);
+      }
       if (second != 0) {
         pair(layer, windows, output, step);
         output += 2 * step;
@@ -128,8 +137,10 @@ static inline void edgeq_for_each_pair(const edgeq_conv2d_t *layer, const int8_t
       second ^= 1;
     }
   }
-  if (second != 0) {
-    edgeq_window(layer, input, top, left - layer->stride_w, windows + 1, (int8_t *)bytes);
+  if (second != 0) { /* the last pixel has itself for a neighbour */
+    for (int32_t i = 0; i < taps; i += 2) {
+      windows[i + 1] = windows[i];
+    }
     pair(layer, windows, output, 0);
   }
 }
