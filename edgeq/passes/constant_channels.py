@@ -95,7 +95,7 @@ def _taken(graph: Graph, value: Value, axis: int, kept: Array) -> Value:
     data = np.ascontiguousarray(np.compress(kept, value.constant, axis=axis))
     quantization = value.type.quantization
     if quantization is not None and not quantization.is_per_tensor and quantization.axis == axis:
-        scales, zeros = (tuple(compress(e, kept)) for e in (quantization.scale, quantization.zero_point))
+        scales, zeros = tuple(compress(quantization.scale, kept)), tuple(compress(quantization.zero_point, kept))
         quantization = Quantization(scales, zeros, axis)
     kind = replace(value.type, shape=tuple(data.shape), quantization=quantization)
     return Value(graph.unique_name(value.name), kind, data)
