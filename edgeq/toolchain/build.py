@@ -57,8 +57,7 @@ def build_program(
     units += [*_port_units(board), _Unit(main_path.resolve(), _HARNESS)]
     port = resources.runtime_dir() / "port"
     includes = [*include_dirs, port, port / "emulator"]
-    if not board.is_host:
-        includes.append(port / "shim")
+    includes.append(port / "host" / "simd" if board.is_host else port / "shim")
     flags = [
         *COMPILE_FLAGS,
         tool.optimize(optimize),

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from edgeq.kernels.registry import kernels
+from edgeq.pipeline import compile_model
 from tests.kernels.cases import Case, constant_channels, make_case
 from tests.kernels.one_layer import run_layer
-from tests.tools import need
+from tests.tools import ROOT, need
 
 SAME = {"pads": (1, 1, 1, 1)}
 CASES: dict[str, list[Case]] = {
@@ -66,3 +67,14 @@ def test_layer_on_the_emulated_core(name: str, index: int, compiler: str, tmp_pa
     case = CASES[kernel.op][index]
     got = run_layer(kernel, case, "cortex-m55", tmp_path, compiler=compiler)
     np.testing.assert_array_equal(got.output, case.expected())
+
+
+def test_a_folder_for_the_core_is_proved_on_a_pc_too(tmp_path: Path) -> None:
+    """The intrinsics in plain C that host builds use give the core's bits."""
+    need("cc", "qemu-arm", "zig")
+    examples = ROOT / "examples" / "digits"
+    result = compile_model(
+        examples / "digits.onnx", "cortex-m55", out=tmp_path / "m", calibrate=examples / "digits_calibration.npz"
+    )
+    assert any(step["kernel"].endswith("__mve") for step in result.manifest["steps"])
+    assert result.verify(inputs=examples / "digits_test.npz").bit_exact

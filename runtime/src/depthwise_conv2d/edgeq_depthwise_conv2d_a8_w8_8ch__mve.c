@@ -14,6 +14,14 @@
 /* 30, filled up for vectors of addresses. */
 #define TAP_SLOTS 32
 
+/* An address as a number, so that vectors of them can be added to; on a PC, which runs this under sanitizers, as wide
+ * as there. */
+#if UINTPTR_MAX == UINT32_MAX
+typedef uint32_t address_t;
+#else
+typedef uintptr_t address_t;
+#endif
+
 /* What does not change from pixel to pixel; a copy, because for all the compiler knows a store may change the layer. */
 typedef struct {
   const int32_t *bias, *multiplier;
@@ -24,16 +32,16 @@ typedef struct {
 
 /* Where channel 0 of every tap lies, for the window whose first tap is at row `top`, column `left`. */
 static void find_taps(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int32_t top, int32_t left,
-                      uint32_t *taps) {
-  const uint32_t in_w = (uint32_t)layer->in_w, zeros = (uint32_t)layer->weights;
-  const uint32_t step = (uint32_t)layer->dilation_w;
+                      address_t *taps) {
+  const uint32_t in_w = (uint32_t)layer->in_w, step = (uint32_t)layer->dilation_w;
+  const address_t zeros = (address_t)layer->weights, next = (address_t)(layer->dilation_w * layer->in_c);
   int32_t y = top;
   for (int32_t ky = layer->kernel_h; ky > 0; ky--, y += layer->dilation_h) {
     /* A column before the input is a huge unsigned number; a row outside makes every column one behind it. */
     const int row_inside = y >= 0 && y < layer->in_h;
     uint32_t x = row_inside ? (uint32_t)left : in_w;
-    uint32_t tap = (uint32_t)(input + (y * layer->in_w + left) * layer->in_c);
-    for (int32_t kx = layer->kernel_w; kx > 0; kx--, tap += step * (uint32_t)layer->in_c) {
+    address_t tap = (address_t)input + (address_t)((y * layer->in_w + left) * layer->in_c);
+    for (int32_t kx = layer->kernel_w; kx > 0; kx--, tap += next) {
       *taps++ = x < in_w ? tap : zeros;
       x += row_inside ? step : 0U;
     }
@@ -41,10 +49,15 @@ static void find_taps(const edgeq_depthwise_conv2d_t *layer, const int8_t *input
 }
 
 /* Moves all taps by `bytes`. */
-static inline void move_taps(uint32_t *taps, int32_t count, uint32_t bytes) {
+static inline void move_taps(address_t *taps, int32_t count, uint32_t bytes) {
+#if UINTPTR_MAX == UINT32_MAX
   for (; count > 0; count -= 4, taps += 4) {
     vstrwq_p_u32(taps, vaddq_n_u32(vldrwq_u32(taps), bytes), vctp32q((uint32_t)count));
   }
+#else
+  for (; count > 0; count--)
+    *taps++ += bytes;
+#endif
 }
 
 /* Requantizes the sums of four channels and limits them. */
@@ -54,10 +67,10 @@ static inline int32x4_t finish(const constants_t *c, int32x4_t sum, int32_t at) 
 }
 
 /* All channels of one pixel. */
-static inline void pixel(const constants_t *c, const uint32_t *taps, const int8_t *weights, int8_t *output) {
+static inline void pixel(const constants_t *c, const address_t *taps, const int8_t *weights, int8_t *output) {
   for (int32_t at = 0; at < c->channels; at += 8) {
     int32x4_t even = vldrwq_s32(c->bias + at), odd = vldrwq_s32(c->bias + at + 4);
-    const uint32_t *tap = taps;
+    const address_t *tap = taps;
     for (int32_t count = c->taps; count > 1; count -= 2, tap += 2, weights += 16) {
       int16x8_t pair = vmulq_s16(vldrbq_s16((const int8_t *)tap[0] + at), vldrbq_s16(weights));
       pair = vaddq_s16(pair, vmulq_s16(vldrbq_s16((const int8_t *)tap[1] + at), vldrbq_s16(weights + 8)));
@@ -80,7 +93,7 @@ static inline void pixel(const constants_t *c, const uint32_t *taps, const int8_
 
 void edgeq_depthwise_conv2d_a8_w8_8ch__mve(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch) {
-  uint32_t taps[TAP_SLOTS];
+  address_t taps[TAP_SLOTS];
   const constants_t c = {.bias = layer->bias,
                          .multiplier = layer->multiplier,
                          .shift = layer->shift,
