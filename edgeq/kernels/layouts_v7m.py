@@ -9,7 +9,8 @@ import numpy as np
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.kernels.layouts import LAYOUTS, blocks, rows
-from edgeq.kernels.layouts_dsp import _NONE, _factor_words, _words
+from edgeq.kernels.layouts_dsp import _NONE, _factor_words, _table, _words
+from edgeq.ops.accumulate import untied_multipliers
 
 _EXCESS = 1 << 15
 """What is added for every two taps of two pixels in one word, so that the first pixel's part is never negative."""
@@ -29,5 +30,16 @@ def conv_channel_stream(node: Node) -> dict[str, Any]:
     return {"weights": stream, "bias": _NONE, "multiplier": _NONE, "shift": _NONE.astype(np.int8)}
 
 
-_ROWS = (conv_channel_stream,)
+def dense_8_outputs_stream(node: Node) -> dict[str, Any]:
+    """Per 8 outputs biases as words, [tap][8] weights, and words (factor, shift) of each output."""
+    bias, factor, right = _factor_words(node, untied_multipliers(node))
+    weights = blocks(rows(node), 8, 1)[..., 0].transpose(0, 2, 1)
+    count = len(weights)
+    biases = np.pad(bias, (0, -len(bias) % 8)).reshape(count, 8)
+    table = _table(factor, right, 8).reshape(count, 16)
+    stream = np.concatenate([_words(biases), weights.reshape(count, -1), _words(table)], axis=1)
+    return {"weights": stream, "bias": _NONE, "multiplier": _NONE, "shift": _NONE.astype(np.int8)}
+
+
+_ROWS = (conv_channel_stream, dense_8_outputs_stream)
 LAYOUTS |= {f.__name__: f for f in _ROWS}

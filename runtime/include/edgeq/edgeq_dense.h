@@ -84,6 +84,11 @@ void edgeq_dense_a8_w4_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input,
  * shift: as of the one for 4 bits. */
 void edgeq_dense_a8_w2_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* For Armv7-M without the DSP extension: no accumulator that is half-way between two outputs; 8 outputs at a time.
+ * weights: per 8 outputs, on a word boundary, their biases as words, [tap][8] weights, and per output the words
+ * 2 m - 2^32 (modulo 2^32) and shift; bias, multiplier and shift: not read. */
+void edgeq_dense_a8_w8_8ch__v7m(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

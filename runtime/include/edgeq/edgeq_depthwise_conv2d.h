@@ -101,6 +101,10 @@ void edgeq_depthwise_conv2d_a8_w4_4ch__c(const edgeq_depthwise_conv2d_t *layer, 
 void edgeq_depthwise_conv2d_a8_wt5_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                           void *scratch);
 
+/* The same tables and shapes as of edgeq_depthwise_conv2d_a8_w8_4ch__dsp, for Armv7-M without the DSP extension. */
+void edgeq_depthwise_conv2d_a8_w8_4ch__v7m(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                           void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

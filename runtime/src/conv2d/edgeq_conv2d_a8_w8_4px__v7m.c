@@ -10,6 +10,7 @@
  * for every 4 outputs go into starting sums, requantizing and storing. The limit is MLA (0.5, two cycles each); all 14
  * registers are in use.
  */
+#include "edgeq/edgeq_v7m.h"
 #include "windows_dsp.h"
 
 #define PIXELS 4
@@ -23,9 +24,7 @@ typedef struct {
   int32_t step, jump; /* from the first to the second pixel and from the third to the fourth; from first to third */
 } edgeq_blocks_t;
 
-#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
-
-#define NAKED __attribute__((naked, noinline))
+#if EDGEQ_V7M_ASSEMBLY
 
 /* Two taps, 44 bytes: r2 to r5 pixels, r6 and r7 weights; R and S1 of the two words in r10 to lr. */
 #define TAPS_2                    \
@@ -41,21 +40,9 @@ typedef struct {
   "add.w r12, r12, r8\n"          \
   "add.w lr, lr, r8, asr #16\n"
 
-/* edgeq_dsp_round without SMMLAR: the carry of the doubled low half rounds the high product. Factor r4, shift r5, zero
- * point r6. */
-#define FINISH(sum, address)  \
-  "smull r2, r3, " sum        \
-  ", r4\n"                    \
-  "adds r2, r2, r2\n"         \
-  "adc r3, r3, " sum          \
-  "\n"                        \
-  "add r3, r3, r3, asr #31\n" \
-  "asrs r3, r3, r5\n"         \
-  "adc r3, r3, r6\n"          \
-  "ssat r3, #8, r3\n"         \
-  "strb r3, " address "\n"
+#define FINISH(sum, address) EDGEQ_V7M_FINISH(sum, "r4", "r5", "r6", "r2", address)
 
-NAKED static void sum_blocks(__attribute__((unused)) const edgeq_blocks_t *blocks) {
+EDGEQ_V7M_NAKED static void sum_blocks(__attribute__((unused)) const edgeq_blocks_t *blocks) {
   __asm__ volatile(
       ".syntax unified\n"
       "push {r4-r11, lr}\n"
