@@ -39,6 +39,7 @@ BOARDS_OF_ISA = {
     "c": ("cortex-m0plus", "cortex-m3", "cortex-m4", "riscv"),
     "dsp": ("cortex-m4", "cortex-m7"),
     "v7m": ("cortex-m3",),
+    "v6m": ("cortex-m0plus",),
     "mve": ("cortex-m55",),
     "rvzbb": ("riscv-zbb",),
 }
@@ -169,6 +170,8 @@ def main(words: list[str]) -> None:
                     print(f"{kernel.name:45} {board:14} {label:14} {figure['per_mac']:7.3f}/MAC", flush=True)
             if fresh:
                 figures.setdefault(kernel.name, {})[board] = fresh
+        # After every kernel, so that an interruption loses nothing.
+        FILE.write_text(json.dumps({**was, **figures}, indent=1, sort_keys=True) + "\n", "utf-8")
     FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", "utf-8")
     for page in (ROOT / "README.md", ROOT / "docs" / "kernels.md"):
         page.write_text(rewrite(page.read_text("utf-8"), tables(figures)), "utf-8")

@@ -85,7 +85,8 @@ def host_program(kernel: Kernel, compiler: str, folder: Path, defines: tuple[str
     source.write_text(_main(kernel), encoding="utf-8")
     runtime = resources.runtime_dir()
     command = [compiler, "-std=c11", "-O1", "-g", *WARNINGS, *SANITIZERS, *(f"-D{d}" for d in defines)]
-    command += ["-I", str(runtime / "include"), str(source), str(runtime / kernel.source), "-o", str(program)]
+    command += ["-I", str(runtime / "include"), "-I", str(runtime / "port" / "host" / "simd")]
+    command += [str(source), str(runtime / kernel.source), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return program
