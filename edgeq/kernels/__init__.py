@@ -5,6 +5,7 @@ from edgeq.kernels import layouts_grouped as layouts_grouped  # adds its rows to
 from edgeq.kernels import layouts_mve as layouts_mve  # adds its rows to LAYOUTS
 from edgeq.kernels import layouts_packed as layouts_packed  # adds its rows to LAYOUTS
 from edgeq.kernels import layouts_small_weights as layouts_small_weights  # adds its rows to LAYOUTS
+from edgeq.kernels import layouts_v6m as layouts_v6m  # adds its rows to LAYOUTS
 from edgeq.kernels import layouts_v7m as layouts_v7m  # adds its rows to LAYOUTS
 from edgeq.kernels.registry import Kernel, kernels, kernels_for
 from edgeq.kernels.select import Choice, select_kernels

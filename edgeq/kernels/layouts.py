@@ -70,7 +70,7 @@ def _tables(node: Node, channels: int, extra_bias: Array | int = 0) -> dict[str,
     }
 
 
-def _as_int8(unsigned: Array) -> Array:
+def as_int8(unsigned: Array) -> Array:
     """The same bytes, as the descriptor's pointer wants them."""
     return np.ascontiguousarray(unsigned.astype(np.uint8)).view(np.int8)
 
@@ -87,7 +87,7 @@ def conv_2_channels_unsigned(node: Node) -> dict[str, Any]:
     """
     unsigned = rows(node).astype(np.int64) + 128
     extra = 128 * 128 * unsigned.shape[1] - 128 * unsigned.sum(axis=1)
-    return {"weights": _as_int8(blocks(unsigned, 2, 4).transpose(0, 2, 3, 1)), **_tables(node, 2, extra)}
+    return {"weights": as_int8(blocks(unsigned, 2, 4).transpose(0, 2, 3, 1)), **_tables(node, 2, extra)}
 
 
 def conv_8_channels(node: Node) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def depthwise_4_channels(node: Node) -> dict[str, Any]:
 def dense_4_outputs_unsigned(node: Node) -> dict[str, Any]:
     """[o / 4][i][4] of weight + 128; the kernel takes 128 * sum(x) off."""
     unsigned = rows(node).astype(np.int64) + 128
-    return {"weights": _as_int8(blocks(unsigned, 4, 1).transpose(0, 2, 3, 1)), **_tables(node, 4)}
+    return {"weights": as_int8(blocks(unsigned, 4, 1).transpose(0, 2, 3, 1)), **_tables(node, 4)}
 
 
 def dense_8_outputs(node: Node) -> dict[str, Any]:

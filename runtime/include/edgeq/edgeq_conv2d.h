@@ -61,6 +61,10 @@ void edgeq_conv2d_a8_w8_8x2__c(const edgeq_conv2d_t *layer, const int8_t *input,
  * to a multiple of 4 with 0. bias: + 16384 * taps - 128 * sum of (weight + 128). scratch: as above. */
 void edgeq_conv2d_a8_w8_2x2__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* The same weights, for Cortex-M0 and M0+: |accumulators| < 2^23. multiplier: [out_c][3]: bias as above, multiplier,
+ * shift; bias and shift: not read. */
+void edgeq_conv2d_a8_w8_2x2__v6m(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 /* For cores with the DSP extension: groups == 1, weights >= -127, |accumulators| < 2^23; 4 channels x 2 pixels at a
  * time. weights: [out_c / 4][tap / 2][2][2] halfwords w0 + 256 w1 of two channels each, taps filled up to a multiple of
  * 4 and in the order 0, 2, 1, 3. multiplier: per channel 2 m - 2^32 (modulo 2^32) and bias * 256 + shift; bias and

@@ -45,6 +45,10 @@ void edgeq_dense_a8_w8_8ch__c(const edgeq_dense_t *layer, const int8_t *input, i
 /* 4 outputs at a time. weights: [out_c / 4][in_c][4] of (uint8_t)(weight + 128). */
 void edgeq_dense_a8_w8_4ch__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* The same weights, for Cortex-M0 and M0+: |accumulators| < 2^23. multiplier: [out_c][3]: bias, multiplier, shift; bias
+ * and shift: not read. */
+void edgeq_dense_a8_w8_4ch__v6m(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 /* For cores with the DSP extension: weights >= -127, |accumulators| < 2^23, none that is half-way between two outputs;
  * 4 outputs at a time. weights: [out_c / 4][tap / 2][2][2] halfwords w0 + 256 w1 of two outputs each, taps filled up to
  * a multiple of 8, those of every 4 in the order 0, 2, 1, 3. bias: per pair of outputs b0 and b0 + 256 b1. multiplier:

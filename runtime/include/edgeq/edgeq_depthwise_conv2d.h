@@ -53,6 +53,11 @@ void edgeq_depthwise_conv2d_a8_w8__c(const edgeq_depthwise_conv2d_t *layer, cons
 void edgeq_depthwise_conv2d_a8_w8_1ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
 
+/* For Cortex-M0 and M0+: windows of 9 taps, |accumulators| < 2^23. weights: the line, then per channel 20 bytes: bias
+ * and multiplier (words), 9 weights, the shift, 2 bytes of nothing. bias, multiplier and shift: not read. */
+void edgeq_depthwise_conv2d_a8_w8_3x3__v6m(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                           void *scratch);
+
 /* 4 channels at a time; in_c % 4 == 0. weights: the line, then [in_c / 4][tap][4]. */
 void edgeq_depthwise_conv2d_a8_w8_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
