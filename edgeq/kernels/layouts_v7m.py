@@ -30,6 +30,20 @@ def conv_channel_stream(node: Node) -> dict[str, Any]:
     return {"weights": stream, "bias": _NONE, "multiplier": _NONE, "shift": _NONE.astype(np.int8)}
 
 
+def depthwise_3x3_channels(node: Node) -> dict[str, Any]:
+    """Everything about a channel in 20 bytes: 9 weights, shift, 2 bytes, and words (factor, bias).
+
+    Weights are in the order of the lines that the kernel walks: rows, or columns where those are longer.
+    """
+    bias, factor, right = _factor_words(node)
+    taps = rows(node).reshape(-1, 3, 3)
+    if node.params["out_h"] > node.params["out_w"]:
+        taps = taps.transpose(0, 2, 1)
+    tail = np.stack([right, np.zeros_like(right), np.zeros_like(right)], axis=1).astype(np.int8)
+    stream = np.concatenate([taps.reshape(-1, 9), tail, _columns(factor, bias)], axis=1)
+    return {"weights": stream, "bias": _NONE, "multiplier": _NONE, "shift": _NONE.astype(np.int8)}
+
+
 def dense_8_outputs_stream(node: Node) -> dict[str, Any]:
     """Per 8 outputs biases as words, [tap][8] weights, and words (factor, shift) of each output."""
     bias, factor, right = _factor_words(node, untied_multipliers(node))
@@ -41,5 +55,5 @@ def dense_8_outputs_stream(node: Node) -> dict[str, Any]:
     return {"weights": stream, "bias": _NONE, "multiplier": _NONE, "shift": _NONE.astype(np.int8)}
 
 
-_ROWS = (conv_channel_stream, dense_8_outputs_stream)
+_ROWS = (conv_channel_stream, dense_8_outputs_stream, depthwise_3x3_channels)
 LAYOUTS |= {f.__name__: f for f in _ROWS}

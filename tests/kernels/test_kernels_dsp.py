@@ -141,7 +141,7 @@ def depthwise(draw: st.DrawFn) -> Case:
     """Depthwise 3x3 layers of any size, padding and step."""
     size = draw(st.tuples(st.integers(1, 40), st.integers(1, 8)))
     size = size if draw(st.booleans()) else size[::-1]
-    pads = [draw(st.integers(0 if n > 1 else 1, 3)) for n in size * 2]
+    pads = [draw(st.integers(0 if n > 2 else 1, 3)) for n in size * 2]
     if draw(st.booleans()) and min(size) > 2:
         pads[:2] = 0, 0  # may run in place
     channels = 4 * draw(st.integers(1, 3))

@@ -16,7 +16,7 @@ from edgeq.kernels.matching import takes
 from edgeq.kernels.registry import Kernel, kernels
 from tests.kernels.cases import Case, constant_channels, make_case
 from tests.kernels.host_runner import host_program, run_on_host
-from tests.kernels.test_kernels_dsp import MORE
+from tests.kernels.test_kernels_dsp import MORE, depthwise
 from tests.tools import need
 from tests.unit.test_kernels_accumulate import GRID, convolutions
 
@@ -94,7 +94,7 @@ def test_grid_of_the_plain_form(kernel: Kernel, tmp_path_factory: pytest.TempPat
 
 
 @settings(max_examples=60)
-@given(case=convolutions())
+@given(case=convolutions() | depthwise())
 def test_any_convolution(case: Case, machines: dict[str, Any]) -> None:
     for kernel in ROWS:
         if _fits(kernel, case):

@@ -106,6 +106,12 @@ void edgeq_depthwise_conv2d_a8_w4_4ch__c(const edgeq_depthwise_conv2d_t *layer, 
 void edgeq_depthwise_conv2d_a8_wt5_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                           void *scratch);
 
+/* 3x3 with steps of 1 on Armv7-M without the DSP extension; depth multiplier 1, channels a multiple of 4. weights: per
+ * channel, on a word boundary, 9 weights in the order of the lines that are walked (rows, or columns where out_h >
+ * out_w), the shift, 2 bytes, and the words 2 m - 2^32 (modulo 2^32) and bias; other tables are not read. */
+void edgeq_depthwise_conv2d_a8_w8_3x3__v7m(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                           void *scratch);
+
 /* The same tables and shapes as of edgeq_depthwise_conv2d_a8_w8_4ch__dsp, for Armv7-M without the DSP extension. */
 void edgeq_depthwise_conv2d_a8_w8_4ch__v7m(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);

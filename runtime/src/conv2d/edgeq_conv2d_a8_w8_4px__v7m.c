@@ -6,7 +6,7 @@
  * every two taps is in R's starting value. `weights` is a stream: per channel the starting R and bias as words, the
  * weights, and factor and shift as words (edgeq/kernels/layouts_v7m.py).
  *
- * Per two taps: LDM, 2 LDRSB, 4 MLA, 4 additions for 8 MACs, plus 3 for every 16 taps: 1.42 instructions per MAC. 55
+ * Per two taps: LDM, 2 LDRSB, 4 MLA, 4 additions for 8 MACs, plus 3 for every 16 taps: 1.42 instructions per MAC. 51
  * for every 4 outputs go into starting sums, requantizing and storing. The limit is MLA (0.5, two cycles each); all 14
  * registers are in use.
  */
