@@ -16,7 +16,7 @@ from edgeq.kernels.matching import takes
 from edgeq.kernels.registry import Kernel, kernels
 from tests.kernels.cases import Case, constant_channels, make_case
 from tests.kernels.host_runner import host_program, run_on_host
-from tests.kernels.test_kernels_dsp import MORE, depthwise
+from tests.kernels.test_kernels_dsp import MORE, depthwise, tied
 from tests.tools import need
 from tests.unit.test_kernels_accumulate import GRID, convolutions
 
@@ -42,6 +42,9 @@ CASES = {
         make_case("conv2d", (1, 6, 5, 5), (8, 3, 3, 5), pads=(1, 1, 1, 1), input_zero_point=127)
     ),
     "ends": make_case("conv2d", (1, 4, 5, 17), (9, 3, 3, 17), pads=(1, 1, 1, 1), extreme=2, input_zero_point=-128),
+    "ties": tied(make_case("conv2d", (1, 9, 9, 8), (6, 1, 1, 8), output_zero_point=-2)),
+    "depthwise ties": tied(make_case("depthwise_conv2d", (1, 9, 9, 8), (3, 3, 8), output_zero_point=-2)),
+    "depthwise steps ties": tied(make_case("depthwise_conv2d", (1, 9, 9, 8), (2, 2, 8), output_zero_point=-2)),
     "three pixels": make_case("conv2d", (1, 1, 3, 8), (5, 1, 1, 8)),
     "two pixels": make_case("conv2d", (1, 2, 1, 9), (5, 1, 1, 9), clamp=(-20, 30)),
     "one pixel": make_case("conv2d", (1, 3, 3, 3), (4, 3, 3, 3)),
