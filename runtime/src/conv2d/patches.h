@@ -7,6 +7,7 @@
  *   EDGEQ_PATCH_TOTALS  1 when the kernel wants the sums of each pixel's elements, 0 when not
  *   EDGEQ_PATCH_STEP    taps per pass of the inner loop; the buffer is filled up to a multiple of it
  *   EDGEQ_PATCH_ONE_FACTOR  1 when one factor may serve all channels (edgeq_requantize.h); nothing for 0
+ *   EDGEQ_PATCH_COPY    a function like edgeq_patch_copy; nothing for that
  * and, after it, calls edgeq_for_each_block from its entry, with a function that computes all outputs of a block.
  * Taps are in the order of the weights: ky, kx, c. Taps in the padding hold the input's zero point.
  */
@@ -30,6 +31,10 @@ typedef void edgeq_block_function(const edgeq_conv2d_t *layer, const uint32_t *b
 #define EDGEQ_PATCH_COUNT(value) sum += (value)
 #else
 #define EDGEQ_PATCH_COUNT(value) ((void)0)
+#endif
+
+#ifndef EDGEQ_PATCH_COPY
+#define EDGEQ_PATCH_COPY edgeq_patch_copy
 #endif
 
 /* Copies from[i] to pixel's element of tap i. */
@@ -77,7 +82,7 @@ static inline int32_t edgeq_patch_gather(const edgeq_conv2d_t *layer, const int8
         if (layer->dilation_w == 1) {
           run = open < layer->in_w - x ? open : layer->in_w - x;
         }
-        to = edgeq_patch_copy(to, input + (y * layer->in_w + x) * layer->in_c, run * layer->in_c, &total);
+        to = EDGEQ_PATCH_COPY(to, input + (y * layer->in_w + x) * layer->in_c, run * layer->in_c, &total);
       } else {
         for (int32_t c = layer->in_c; c != 0; c--) {
           *to = padding;
