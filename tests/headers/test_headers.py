@@ -12,6 +12,8 @@ from tests.tools import ROOT, need
 pytestmark = pytest.mark.tools
 
 INCLUDE = ROOT / "runtime" / "include"
+SIMD = ROOT / "runtime" / "port" / "host" / "simd"
+"""Plain C in place of the headers that only compilers for such cores bring."""
 PORT = ROOT / "runtime" / "port"
 HEADERS = [
     *((path, INCLUDE) for path in sorted(INCLUDE.rglob("*.h"))),
@@ -22,7 +24,7 @@ HEADERS = [
 def complaints(header: Path, root: Path, compiler: str, folder: Path) -> list[str]:
     """What a compiler has against a header, one sentence per rule it breaks."""
     include = f'#include "{header.relative_to(root).as_posix()}"\n'
-    includes = sorted({root, INCLUDE})
+    includes = [*sorted({root, INCLUDE}), SIMD]
     main = "int main(void) { return 0; }\n"
     twice = include * 2
     rules = {
