@@ -13,7 +13,7 @@ from edgeq.kernels.layouts_dsp import _NONE, _factor_words, _table, _words
 from edgeq.ops.accumulate import untied_multipliers
 
 _EXCESS = 1 << 15
-"""What is added for every two taps of two pixels in one word, so that the first pixel's part is never negative."""
+"""What is added to some taps of two pixels in one word, so that the first pixel's part is never negative."""
 
 
 def _columns(*columns: Array) -> Array:
@@ -22,11 +22,17 @@ def _columns(*columns: Array) -> Array:
 
 
 def conv_channel_stream(node: Node) -> dict[str, Any]:
-    """Per channel words (start, bias), weights filled up to a multiple of 4 taps, words (factor, shift)."""
+    """Per channel words (loop, start, bias), weights filled up to a multiple of 4 taps, words (factor, shift).
+
+    loop: 4 where the products of every 4 weights with int8 stay within `_EXCESS`; those of every 2 always do.
+    """
     bias, factor, right = _factor_words(node)
-    weights = blocks(rows(node), 1, 4).reshape(len(bias), -1)
-    start = bias * (1 + (1 << 16)) - weights.shape[1] // 2 * _EXCESS
-    stream = np.concatenate([_columns(start, bias), weights, _columns(factor, right)], axis=1)
+    weights = blocks(rows(node), 1, 4)[:, 0]
+    small = np.abs(weights.astype(np.int64)).sum(axis=2).max(axis=1) * 128 < _EXCESS
+    weights = weights.reshape(len(bias), -1)
+    start = bias * (1 + (1 << 16)) - weights.shape[1] // np.where(small, 4, 2) * _EXCESS
+    head = _columns(np.where(small, 4, 0), start, bias)
+    stream = np.concatenate([head, weights, _columns(factor, right)], axis=1)
     return {"weights": stream, "bias": _NONE, "multiplier": _NONE, "shift": _NONE.astype(np.int8)}
 
 

@@ -34,6 +34,15 @@ def at_the_limit(case: Case) -> Case:
     return case
 
 
+def of_small_weights(case: Case, size: int) -> Case:
+    """The case with even channels whose weights are `size` large, the limits of inputs beside them."""
+    params = case.node.params
+    params["weights"] = params["weights"].copy()
+    params["weights"][::2] = np.where(params["weights"][::2] < 0, -size, size)
+    case.x = np.where(case.x < 0, -128, 127).astype(np.int8)
+    return case
+
+
 CASES = {
     **GRID,
     **MORE,
@@ -45,6 +54,10 @@ CASES = {
     "ties": tied(make_case("conv2d", (1, 9, 9, 8), (6, 1, 1, 8), output_zero_point=-2)),
     "depthwise ties": tied(make_case("depthwise_conv2d", (1, 9, 9, 8), (3, 3, 8), output_zero_point=-2)),
     "depthwise steps ties": tied(make_case("depthwise_conv2d", (1, 9, 9, 8), (2, 2, 8), output_zero_point=-2)),
+    **{
+        f"weights of {size}": of_small_weights(make_case("conv2d", (1, 9, 9, n), (6, 1, 1, n), shifts=(-13, -9)), size)
+        for size, n in ((63, 8), (63, 44), (63, 35), (64, 28), (31, 3))
+    },
     "three pixels": make_case("conv2d", (1, 1, 3, 8), (5, 1, 1, 8)),
     "two pixels": make_case("conv2d", (1, 2, 1, 9), (5, 1, 1, 9), clamp=(-20, 30)),
     "one pixel": make_case("conv2d", (1, 3, 3, 3), (4, 3, 3, 3)),

@@ -100,9 +100,11 @@ void edgeq_conv2d_a8_w4_2x4__c(const edgeq_conv2d_t *layer, const int8_t *input,
 void edgeq_conv2d_a8_w8_2x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* For Armv7-M without the DSP extension: groups == 1, weights >= -127; 4 pixels at a time. weights: per channel, on a
- * word boundary, the words bias * 65537 - 16384 * taps (modulo 2^32) and bias, the weights, taps filled up to a
- * multiple of 4, and the words 2 m - 2^32 (modulo 2^32) and shift; bias, multiplier and shift: not read. scratch: 12
- * bytes per tap (filled up). */
+ * word boundary, three words: 4 where the sizes of every four weights add up to at most 255, else 0; bias * 65537 -
+ * 32768 * (4 ? taps / 4 : taps / 2) (modulo 2^32); bias. Then the weights, taps filled up to a multiple of 4, and the
+ * words 2 m - 2^32 (modulo 2^32) and shift; bias, multiplier and shift: not read. scratch: 12 bytes per tap (filled
+ * up).
+ */
 void edgeq_conv2d_a8_w8_4px__v7m(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* 4-bit weights, for cores with the DSP extension: groups == 1, |accumulators| < 2^19; 4 channels x 2 pixels at a time.
