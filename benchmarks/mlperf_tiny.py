@@ -1,7 +1,7 @@
 """Costs of the MLPerf Tiny int8 models on every core, from the emulators; exact, so they can be compared.
 
-`python -m benchmarks.mlperf_tiny` (or `make bench`) measures them anew, writes mlperf_tiny.json beside this file and
-the tables of README.md. A test compares a sample of fresh measurements with the file. It needs ../shared.
+`python -m benchmarks.mlperf_tiny [BOARD|MODEL...]` (or `make bench`) measures them anew, writes mlperf_tiny.json beside
+this file and the tables of README.md. A test compares a sample of fresh measurements with the file. It needs ../shared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MODELS = {
     "vww": "vww_mobilenet_int8.tflite",
     "sww": "sww_conv1d_int8.tflite",
 }
-BOARDS = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "riscv")
+BOARDS = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "riscv")
 GOALS = ("speed", "size")
 DEAD = ("vww",)
 """Models with channels that never change or that nothing reads: measured for speed without them too."""
@@ -39,6 +39,7 @@ PEER: dict[str, dict[str, Any]] = {
         "cortex-m3": {"ad": 940_974, "kws": 10_021_361, "ic": 37_615_407, "vww": 30_374_579},
         "cortex-m4": {"ad": 546_148, "kws": 7_093_700, "ic": 27_125_886, "vww": 22_264_310},
         "cortex-m7": {"ad": 570_183, "kws": 7_210_209, "ic": 28_460_781, "vww": 22_644_340},
+        "cortex-m55": {"ad": 61_277, "kws": 1_726_879, "ic": 4_584_172, "vww": 6_255_185},
     },
     "text_bytes": {
         "cortex-m0plus": {"ad": 3_382, "kws": 13_756, "ic": 13_082, "vww": 15_244},
@@ -141,22 +142,25 @@ def rewrite(page: str, fresh: dict[str, str]) -> str:
     return page
 
 
-def main() -> None:
-    """Measures everything, records it, and rewrites README.md."""
+def main(words: list[str]) -> None:
+    """Measures, records, and rewrites README.md; words limit it to boards or models, the others keep their figures."""
     if not models_dir().is_dir():
         sys.exit(f"the models are not at {models_dir()}: set EDGEQ_SHARED")
-    figures: dict[str, Any] = {}
+    figures = recorded() if FILE.is_file() else {}
     for board in BOARDS:
         for model in MODELS:
+            if words and not any(word in (board, model) for word in words):
+                continue
             for goal in (*GOALS, NARROWED) if model in DEAD else GOALS:
                 figure = measure(model, board, goal)
                 figures.setdefault(board, {}).setdefault(model, {})[goal] = figure
                 per_mac = f"{figure['instructions']:>12,} {figure['instructions'] / figure['macs']:6.2f}/MAC"
                 print(f"{board:14} {model:4} {goal:15} {per_mac} {figure['text_bytes']:>6,} B", flush=True)
-    FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", "utf-8")
+            # After every model, so that an interruption loses nothing.
+            FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", "utf-8")
     readme = ROOT / "README.md"
     readme.write_text(rewrite(readme.read_text("utf-8"), tables(figures)), "utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
