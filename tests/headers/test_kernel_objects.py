@@ -29,7 +29,7 @@ SUPPLIED = re.compile(
     r"mem(cpy|move|set)|__aeabi_mem(cpy|move|set|clr)[48]?"  # runtime/port/shim, or any libc
     r"|__aeabi_l(mul|lsl|lsr|asr)|__(mul|ashl|ashr|lshr)[ds]i3"  # 64-bit integers on cores without them
     r"|__aeabi_u?i?divmod|__aeabi_u?idiv(mod)?|__u?(div|mod)si3"  # division, outside of hot loops only
-    r"|__gnu_thumb1_case_\w+|__aeabi_unwind_cpp_pr0"
+    r"|__gnu_thumb1_case_\w+|__aeabi_unwind_cpp_pr[01]"
 )
 """What an object file may want from outside: memory functions and the compiler's integer arithmetic."""
 
