@@ -32,4 +32,4 @@ class Table(TableOperator):
         return node.output.quantization.dequantize(results)
 
     def integers(self, node: Node, q: Array) -> Array:
-        return np.asarray(node.attrs["table"], dtype=np.int64)[q + 128]
+        return np.asarray(np.asarray(node.attrs["table"], dtype=np.int64)[q + 128])

@@ -55,8 +55,8 @@ class Borders:
         most = 2 ** (CALIBRATED_BITS - signed) - 1
         scale = 2.0 ** ceil(log2(max(high / most, -low / (most + 1), SMALLEST)))
         rule = {"scale": scale, "zero_point": 0, "bits": CALIBRATED_BITS, "signed": signed, "narrow": False}
-        integers = (-most - 1, most) if signed else (0, most)
-        return self._input(state, {**rule, "rounding": "ROUND"}, make_levels(*integers, scale, 0, where), where)
+        lowest = -most - 1 if signed else 0
+        return self._input(state, {**rule, "rounding": "ROUND"}, make_levels(lowest, most, scale, 0, where), where)
 
     def _input(self, state: Pending, rule: dict[str, Any], levels: Levels, where: str) -> Grid:
         source = state.source
@@ -162,4 +162,4 @@ def _written(step: Step) -> list[Any]:
 def _channels_first(samples: Array, steps: tuple[Step, ...]) -> Array:
     """Samples with the channels on the first axis and all else on the second, as steps per channel want them."""
     channels = samples.shape[-1] if any(s.channels > 1 for s in steps) else 1
-    return samples.astype(np.float32).reshape(-1, channels).T
+    return np.asarray(samples.astype(np.float32).reshape(-1, channels).T)

@@ -214,9 +214,9 @@ def joined_type(grids: list[Grid]) -> TensorType:
         min(g.low for g in grids),
         max(g.high for g in grids),
         1,
-        first.quantization.tensor_scale,
+        grids[0].value.scale,
         0,
-        0,  # type: ignore[union-attr]
+        0,
     )
     return TensorType(first.shape, DType.INT8, first.quantization, levels.type(first.shape).format)
 

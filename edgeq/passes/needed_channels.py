@@ -77,9 +77,9 @@ class Channels:
                 continue
             ties = _ties(node)
             self._ties += ties
-            for value in (*node.inputs, *node.outputs):
-                if not ties and value is not None:
-                    self._keep_all(value)
+            for operand in (*node.inputs, *node.outputs):
+                if not ties and operand is not None:
+                    self._keep_all(operand)
         self._settle()
         # Tensors without elements are more trouble than one channel.
         while empty := [mask for mask in self.kept.values() if not mask.any()]:

@@ -59,12 +59,12 @@ def _formats(rows: Sequence[Kernel]) -> str:
     plain = {"a8", "a16", "a32"}
     named = {"ax": "any"}
     parts = []
-    for text, activations in groups.items():
-        who = " ".join(named.get(a, a) for a in activations)
+    for text, together in groups.items():
+        who = " ".join(named.get(a, a) for a in together)
         if text.startswith("("):
             parts.append(f"{who} {text}")
         else:
-            parts.append(text if set(activations) <= plain else f"{who} with {text}")
+            parts.append(text if set(together) <= plain else f"{who} with {text}")
     return "; ".join(parts)
 
 
