@@ -43,13 +43,15 @@ def build_manifest(
 def _endpoint(value: Value, plan: Plan, source: Mapping[str, Any]) -> dict[str, Any]:
     quantization = value.type.quantization
     known = source.get(value.name, {})
+    # A scale per channel is always among the known facts, as a list.
+    own_scale = quantization.tensor_scale if quantization is not None and quantization.is_per_tensor else None
     return {
         "name": value.name,
         "shape": list(value.shape),
         "dtype": value.type.dtype.value,
         "format": value.type.format,
         "packed": value.type.packed,
-        "scale": known.get("real_scale", quantization and quantization.tensor_scale),
+        "scale": known.get("real_scale", own_scale),
         "zero_point": None if quantization is None else quantization.zero_point[0],
         "real_offset": known.get("real_offset", 0.0),
         "quantizer": known.get("quantizer"),
