@@ -1,0 +1,55 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=1))
+
+
+def dimension_sizes(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> dict[str, int]:
+    """NAME:N, any number of times."""
+    found = {}
+    for value in values:
+        name, _, size = value.rpartition(":")
+        if not name or not size.isdecimal() or int(size) < 1:
+            raise click.BadParameter(f"{value!r} is not of the form NAME:N with N of 1 or more")
+        found[name] = int(size)
+    return found
+
+
+PATH = click.Path(path_type=Path)
+
+model = click.argument("model", type=PATH)
+folder = click.argument("folder", metavar="DIR", type=PATH)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+compiler = click.option(
+    "--compiler",
+    type=click.Choice(["auto", "zig", "gcc", "clang"]),
+    default="auto",
+    show_default=True,
+    help="What builds the C for the board.",
+)
+dimension = click.option(
+    "-d",
+    "--dimension",
+    "dimensions",
+    metavar="NAME:N",
+    multiple=True,
+    callback=dimension_sizes,
+    help="Size of a dimension that the model leaves open, such as batch:1. May be repeated.",
+)
+samples = click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Random samples when there are no --inputs.",
+)

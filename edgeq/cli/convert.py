@@ -1,0 +1,52 @@
+"""edgeq convert."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgeq.cli import arguments
+from edgeq.cli.group import commands
+from edgeq.cli.measure import print_verification
+
+
+@commands.command()
+@arguments.model
+@click.option("--board", required=True, help="A name from `edgeq boards`, or the path of a board's .toml file.")
+@click.option("-o", "--out", type=arguments.PATH, metavar="DIR", help="Output folder.  [default: ./NAME_BOARD]")
+@click.option("--name", help="Prefix of all C names and files.  [default: from the model's file]")
+@click.option("--calibrate", type=arguments.PATH, metavar="X.npz", help="Samples by which a float model is quantized.")
+@click.option(
+    "--weights",
+    metavar="FORMAT",
+    help="How a float model's weights are stored: int8, int7, ... int2, ternary, binary, trit-planes; "
+    "int4:g32 in groups of 32.  [default: int8]",
+)
+@click.option(
+    "--weights-edges", metavar="FORMAT", help="The same for the first, the last and depthwise layers.  [default: int8]"
+)
+@click.option(
+    "--optimize",
+    type=click.Choice(["size", "speed", "balanced"]),
+    default="balanced",
+    show_default=True,
+    help="What to prefer when kernels are chosen and compiled.",
+)
+@click.option("--require-int", is_flag=True, help="Refuse models that are not quantized already.")
+@click.option("--keep-dead", is_flag=True, help="Compute channels too that never change or that nothing reads.")
+@click.option(
+    "--max-ram", type=click.IntRange(1), metavar="BYTES", help="The most that the arena may take, if need be slower."
+)
+@click.option("--verify", is_flag=True, help="Verify the result on host and emulator.")
+@arguments.dimension
+@arguments.compiler
+def convert(model: Path, board: str, verify: bool, **options: Any) -> int:
+    """Convert MODEL (.tflite or .onnx) into a folder of C for a board."""
+    from edgeq.pipeline import compile_model
+    from edgeq.report.text import render_summary
+
+    result = compile_model(model, board, **options)
+    click.echo(render_summary(result.manifest, str(result.dir)), nl=False)
+    return print_verification(result, as_json=False, compiler=options["compiler"]) if verify else 0
