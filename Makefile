@@ -75,5 +75,5 @@ $(DEMO): pyproject.toml $(MADE)
 	@touch $@
 
 $(DEV): pyproject.toml $(MADE)
-	$(PIP) --editable ".[emulate,reference,rtl]" --group dev $(EXTRAS)
+	$(PIP) --editable ".[emulate,reference,rtl,device]" --group dev $(EXTRAS)
 	@touch $@ $(DEMO)

@@ -24,6 +24,8 @@ _PACKAGES = (
     ("ai-edge-litert", "reference", "verifies TFLite models against their original"),
     ("onnxruntime", "reference", "verifies ONNX models against their original"),
     ("torch", "train", "quantization-aware training"),
+    ("pyserial", "device", "talks to boards over a serial port or a socket"),
+    ("cobs", "device", "frames of the device link"),
     *((package, "rtl", "the Verilog of RISC-V cores, for exact cycles") for package in rtl_packages()),
 )
 """Package, extra of edgeq that brings it, what it enables."""

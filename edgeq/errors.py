@@ -109,6 +109,48 @@ class RegressionError(EdgeqError):
     exit_code = 12
 
 
+class PortError(EdgeqError):
+    """The board's port cannot be found or opened: missing, busy, forbidden, or one of several."""
+
+    exit_code = 20
+
+
+class NoAnswerError(EdgeqError):
+    """The board did not answer in time: no firmware, a silent line, or one that went dead."""
+
+    exit_code = 21
+
+
+class GarbledLinkError(EdgeqError):
+    """Bytes came from the board, but no frames: another baud rate, or firmware that does not speak the protocol."""
+
+    exit_code = 22
+
+
+class WrongFirmwareError(EdgeqError):
+    """The board runs another model, another version of the protocol, or another ABI."""
+
+    exit_code = 23
+
+
+class DeviceResetError(EdgeqError):
+    """The board started anew in the middle of a session."""
+
+    exit_code = 24
+
+
+class LinkLostError(EdgeqError):
+    """The port went away in the middle of a session: a cable pulled, a connection closed."""
+
+    exit_code = 25
+
+
+class DeviceError(EdgeqError):
+    """The board refused a request, or its model reported an error."""
+
+    exit_code = 26
+
+
 class InternalError(EdgeqError):
     """edgeq broke one of its own rules (a pass left an illegal graph); always a bug to report."""
 

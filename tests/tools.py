@@ -51,6 +51,7 @@ _TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "zig": (_package("ziglang"), "pip install 'edgeq[emulate]'"),
     "unicorn": (_package("unicorn", "capstone", "elftools"), "pip install 'edgeq[emulate]'"),
     "litert": (_litert, "pip install 'edgeq[reference]'"),
+    "device": (_package("serial", "cobs"), "pip install 'edgeq[device]'"),
     "onnxruntime": (_package("onnxruntime"), "pip install 'edgeq[reference]'"),
     # PyTorch's newer ONNX exporter is in a package of its own.
     "torch": (_package("torch", "onnxscript"), "pip install torch==2.13.0 onnxscript"),
