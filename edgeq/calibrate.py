@@ -11,20 +11,21 @@ from edgeq.ir.graph import Graph
 from edgeq.ir.types import Array
 from edgeq.npz import load_samples, to_internal
 from edgeq.quant.observe import observe_ranges
+from edgeq.quant.plan import Plan, check_plan
 from edgeq.quant.quantize import quantize_graph
-from edgeq.quant.schemes import WeightScheme, plan_weights
 
 
 def calibrated_graph(
     graph: Graph,
     source: Path | str | Mapping[str, Any] | None,
-    weights: WeightScheme | None = None,
-    edges: WeightScheme | None = None,
+    plan: Plan | None = None,
 ) -> Graph:
     """A quantized copy of the real `graph`. Raises CalibrationError when there are no usable samples.
 
-    weights: how weights are stored; edges: those of the first, last and depthwise layers. int8 where nothing is said.
+    plan: how the weights and outputs of each layer are stored; int8 throughout where there is none.
     """
+    plan = plan or Plan()
+    check_plan(plan, graph)
     if source is None:
         raise CalibrationError(
             "this is a float network: it needs calibration samples to be quantized",
@@ -32,7 +33,7 @@ def calibrated_graph(
         )
     inputs = real_samples(graph, source)
     ranges = observe_ranges(graph, inputs)
-    return quantize_graph(graph, ranges, plan_weights(graph, weights or WeightScheme(), edges))
+    return quantize_graph(graph, ranges, plan)
 
 
 def real_samples(graph: Graph, source: Path | str | Mapping[str, Any]) -> dict[str, Array]:

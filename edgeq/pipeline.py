@@ -28,7 +28,8 @@ from edgeq.narrow import narrow
 from edgeq.passes.exact_quant import exact_quant
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.passes.simplify import is_fake_quantized
-from edgeq.quant.schemes import WeightScheme, parse_scheme
+from edgeq.quant.plan import Plan, check_plan, read_plan
+from edgeq.quant.schemes import WeightScheme, parse_scheme, plan_weights
 from edgeq.report.capacity import check_capacity
 from edgeq.report.text import render_report
 from edgeq.toolchain import available_compilers, can_read_programs
@@ -76,6 +77,7 @@ def compile_model(
     calibrate: Path | str | Mapping[str, Any] | None = None,
     weights: str | None = None,
     weights_edges: str | None = None,
+    plan: Path | str | Plan | None = None,
     optimize: str = "balanced",
     require_int: bool = False,
     keep_dead: bool = False,
@@ -87,25 +89,27 @@ def compile_model(
 
     calibrate: samples for float models, an npz file or arrays by input name. weights, weights_edges: how the weights of
     a float model are stored, and those of its first, last and depthwise layers (docs/quantization.md); None: int8.
-    require_int: refuse models with float operators instead of quantizing them. keep_dead: compute channels too
-    that never change or that nothing reads. max_ram: the most bytes that the arena may take, with slower kernels if
-    need be. dimensions: values for dynamic dimensions by name.
+    plan: the same layer by layer, and for activations, as a file or an object (docs/tune.md). require_int: refuse
+    models with float operators instead of quantizing them. keep_dead: compute channels too that never change or that
+    nothing reads. max_ram: the most bytes that the arena may take, with slower kernels if need be. dimensions: values
+    for dynamic dimensions by name.
     Raises EdgeqError; then `out` is as it was.
     """
     path = Path(model)
     if optimize not in GOALS:
         raise UsageError(f"{optimize!r} is not an optimization goal", hint=f"use one of: {', '.join(GOALS)}")
-    schemes = tuple(None if text is None else parse_scheme(text) for text in (weights, weights_edges))
+    given = _given_plan(plan, weights, weights_edges)
     target = board if isinstance(board, Board) else load_board(board)
     c_name = check_name(name) if name else default_name(path)
     graph = load_model(path, dimensions=dimensions)
     prepare(graph)
-    integer, real = _integer_graph(graph, calibrate, require_int, schemes)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    integer, real = _integer_graph(graph, calibrate, require_int, given, digest)
     to_integer(integer)
     features = kernel_features(target)
     removed = None if keep_dead else asdict(narrow(integer, features, optimize))
     choose_storage(integer, features)
-    choices, plan = plan_within(integer, features, optimize, max_ram)
+    choices, memory = plan_within(integer, features, optimize, max_ram)
     facts = {
         "name": c_name,
         "board": target.name,
@@ -113,12 +117,12 @@ def compile_model(
         "removed": removed,
         "source": {
             "file": path.name,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "sha256": digest,
             "format": graph.meta.get("format"),
             "quantized_by": "model" if real is None else "edgeq",
         },
     }
-    files, manifest = render_files(integer, plan, choices, facts)
+    files, manifest = render_files(integer, memory, choices, facts)
     folder = Path(out) if out is not None else Path(f"{c_name}_{target.name}")
     with staged_folder(folder) as staging:
         write_folder(staging, files, manifest, integer, real=real, original=path)
@@ -147,23 +151,36 @@ def open_result(folder: str | Path) -> Result:
     raise ModelFileError("the manifest is missing or damaged", where=str(folder), hint="convert the model again")
 
 
+Given = Plan | tuple[WeightScheme, WeightScheme | None] | None
+"""What was said of how a float model is stored: a plan; the weights of most layers and of the edges; or nothing."""
+
+
+def _given_plan(plan: Path | str | Plan | None, weights: str | None, edges: str | None) -> Given:
+    if plan is None:
+        if weights is None and edges is None:
+            return None
+        most = WeightScheme() if weights is None else parse_scheme(weights)
+        return most, None if edges is None else parse_scheme(edges)
+    if weights is not None or edges is not None:
+        raise UsageError("--plan says already how each layer is stored", hint="leave --weights and --weights-edges out")
+    return plan if isinstance(plan, Plan) else read_plan(plan)
+
+
 def _integer_graph(
-    graph: Graph,
-    calibrate: Path | str | Mapping[str, Any] | None,
-    require_int: bool,
-    schemes: Sequence[WeightScheme | None],
+    graph: Graph, calibrate: Path | str | Mapping[str, Any] | None, require_int: bool, given: Given, sha256: str
 ) -> tuple[Graph, Graph | None]:
-    """(quantized graph, the real graph it was made from or None). schemes: of most layers, of the edges."""
+    """(quantized graph, the real graph it was made from or None). sha256: of the model's file."""
+    option = "--plan" if isinstance(given, Plan) else "--weights"
     if is_quantized(graph):
-        if any(schemes):
+        if given is not None:
             raise UsageError(
                 "the model is quantized already: its weights stay as they are",
-                hint="leave --weights out, or give the float model that it was made from",
+                hint=f"leave {option} out, or give the float model that it was made from",
             )
         return graph, None
     if is_fake_quantized(graph):
-        if any(schemes):
-            raise UsageError("a QONNX network says itself how its weights are quantized", hint="leave --weights out")
+        if given is not None:
+            raise UsageError("a QONNX network says itself how its weights are quantized", hint=f"leave {option} out")
         return exact_quant(graph, None if calibrate is None else real_samples(graph, calibrate)), None
     if require_int:
         floats = [f"{n.name} ({n.op})" for n in graph.nodes if any(o.type.dtype.is_float for o in n.outputs)]
@@ -172,7 +189,11 @@ def _integer_graph(
             problems=floats,
             hint="give a quantized model, or leave --require-int out and give --calibrate",
         )
-    return calibrated_graph(graph, calibrate, *schemes), graph
+    if isinstance(given, tuple):
+        given = Plan.of_weights(plan_weights(graph, *given))
+    elif given is not None:
+        check_plan(given, graph, sha256)
+    return calibrated_graph(graph, calibrate, given), graph
 
 
 def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str) -> dict[str, Any] | None:

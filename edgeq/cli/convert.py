@@ -28,6 +28,12 @@ from edgeq.cli.measure import print_verification
     "--weights-edges", metavar="FORMAT", help="The same for the first, the last and depthwise layers.  [default: int8]"
 )
 @click.option(
+    "--plan",
+    type=arguments.PATH,
+    metavar="FILE",
+    help="How each layer is stored: a TOML file that `edgeq tune` wrote, or you.",
+)
+@click.option(
     "--optimize",
     type=click.Choice(["size", "speed", "balanced"]),
     default="balanced",

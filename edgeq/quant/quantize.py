@@ -1,4 +1,4 @@
-"""Real graph -> quantized graph: int8 activations, weights of up to eight bits, int32 bias.
+"""Real graph -> quantized graph: activations and weights of up to eight bits, int32 bias.
 
 The rules follow the published int8 specification of TFLite (symmetric per-channel weights, asymmetric per-tensor
 activations, bias scale = input scale * weight scale), so that every integer operator has one meaning whether a model
@@ -8,6 +8,7 @@ came quantized or was quantized here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,40 +16,54 @@ from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.ops.registry import operator
 from edgeq.quant.observe import Range
-from edgeq.quant.schemes import Plan, WeightScheme
+from edgeq.quant.plan import PLAIN, Plan
+from edgeq.quant.schemes import WeightScheme, fitting
+from edgeq.quant.thresholds import end_in_levels, format_bounds, limit_output
 from edgeq.quant.weights import MIN_SCALE, finite, quantize_weights
 
-INT8_MIN, INT8_MAX = -128, 127
 BIAS_LIMIT = 2**29
 """Largest magnitude of a bias in integers: leaves room in 32 bits for the products."""
 
 
-def activation_quantization(observed: Range) -> Quantization:
-    """Asymmetric int8 over [low, high], which contains 0."""
-    scale = (observed.high - observed.low) / (INT8_MAX - INT8_MIN)
+def activation_quantization(observed: Range, form: str = PLAIN) -> Quantization:
+    """Asymmetric over [low, high], which contains 0, in the integers of the format; a1: symmetric, -1 and +1."""
+    lowest, highest = format_bounds(form)
+    if form == "a1":  # the middles of the two halves of [-m, m]
+        scale = max(observed.high, -observed.low) / 2
+    else:
+        scale = (observed.high - observed.low) / (highest - lowest)
     if scale < MIN_SCALE:  # a tensor that is always zero: any scale serves, an ordinary one troubles nobody
         return Quantization.per_tensor(1.0, 0)
-    zero_point = round(INT8_MIN - observed.low / scale)
-    return Quantization.per_tensor(float(np.float32(scale)), min(max(zero_point, INT8_MIN), INT8_MAX))
+    zero_point = 0 if form == "a1" else round(lowest - observed.low / scale)
+    return Quantization.per_tensor(float(np.float32(scale)), min(max(zero_point, lowest), highest))
 
 
 def quantize_graph(graph: Graph, ranges: Mapping[str, Range], plan: Plan | None = None) -> Graph:
     """A quantized copy of a real graph; `ranges` by value name, from `observe_ranges`.
 
-    plan: how the weights of each layer are stored, by the node's name; int8 for layers that it leaves out.
+    plan: how each layer is stored; it must fit the graph (`check_plan`).
     """
+    plan = plan or Plan()
     quantized = graph.copy()
     chosen: dict[str, Quantization] = {}
     for value in quantized.inputs:
         chosen[value.name] = activation_quantization(ranges[value.name])
         _retype(value, chosen[value.name])
     for node in quantized.nodes:
+        form = plan.layer(node.name).activations
         if operator(node.op).accumulates:
-            _quantize_layer(node, (plan or {}).get(node.name, WeightScheme()), ranges)
+            _quantize_layer(node, fitting(node, plan.layer(node.name).weights), ranges)
         else:
             _quantize_operands(node)
         for output in node.outputs:
-            _retype(output, _output_quantization(node, output, ranges), _output_dtype(node))
+            _retype(output, _output_quantization(node, output, ranges, form), _output_dtype(node))
+            if operator(node.op).keeps_quantization:
+                form = node.input(0).type.format or PLAIN
+            output.type = replace(output.type, format="" if form == PLAIN else form)
+        if node.output.type.format and operator(node.op).accumulates:
+            end_in_levels(node)
+        elif node.output.type.format and not operator(node.op).keeps_quantization:
+            limit_output(node)
     return quantized
 
 
@@ -56,14 +71,14 @@ def _output_dtype(node: Node) -> DType:
     return DType.INT32 if node.op == "argmax" else DType.INT8
 
 
-def _output_quantization(node: Node, output: Value, ranges: Mapping[str, Range]) -> Quantization | None:
+def _output_quantization(node: Node, output: Value, ranges: Mapping[str, Range], form: str) -> Quantization | None:
     if node.op == "argmax":
         return None
     if operator(node.op).keeps_quantization:
         return node.input(0).quantization
     if (natural := operator(node.op).natural_output) is not None:
         return Quantization.per_tensor(*natural)
-    return activation_quantization(ranges[output.name])
+    return activation_quantization(ranges[output.name], form)
 
 
 def _retype(value: Value, quantization: Quantization | None, dtype: DType = DType.INT8) -> None:

@@ -1,11 +1,9 @@
 """How weights are stored: the spellings of `--weights`, and which layer gets which.
 
-    int8, int7, ... int2    two's complement, one scale per output channel; below eight bits all codes are used
-    ternary, binary         -1, 0, +1, and -1, +1
-    trit-planes             two ternary planes, W = a1 T1 + a2 T2, with a pair of factors per group (PTQTP, 2025)
-    NAME:gN                 groups of N weights along the taps of an output channel, each with a factor of its own
-
-A conversion plan is a scheme by the name of the layer, so that layers may differ.
+int8, int7, ... int2    two's complement, one scale per output channel; below eight bits all codes are used
+ternary, binary         -1, 0, +1, and -1, +1
+trit-planes             two ternary planes, W = a1 T1 + a2 T2, with a pair of factors per group (PTQTP, 2025)
+NAME:gN                 groups of N weights along the taps of an output channel, each with a factor of its own
 """
 
 from __future__ import annotations
@@ -67,8 +65,8 @@ class WeightScheme:
         return f"{self.name}:g{self.group}" if self.group else self.name
 
 
-Plan = Mapping[str, WeightScheme]
-"""Schemes by the name of the node."""
+Schemes = Mapping[str, WeightScheme]
+"""By the name of the node."""
 
 
 def parse_scheme(text: str) -> WeightScheme:
@@ -89,7 +87,7 @@ def parse_scheme(text: str) -> WeightScheme:
     return WeightScheme(name, int(size))
 
 
-def plan_weights(graph: Graph, weights: WeightScheme, edges: WeightScheme | None = None) -> Plan:
+def plan_weights(graph: Graph, weights: WeightScheme, edges: WeightScheme | None = None) -> Schemes:
     """The scheme of every layer with weights, by the node's name. Raises UsageError when no layer would take `weights`.
 
     edges, int8 unless given: for layers before which, or after which, there is no other layer with weights, and for
@@ -105,10 +103,11 @@ def plan_weights(graph: Graph, weights: WeightScheme, edges: WeightScheme | None
             f"every layer is the first, the last or a depthwise one, so none would have {weights} weights",
             hint=f"these layers keep int8 unless you say --weights-edges {weights}",
         )
-    return {n.name: _fitting(n, weights if id(n) in inner else edges or WeightScheme()) for n in layers}
+    return {n.name: fitting(n, weights if id(n) in inner else edges or WeightScheme()) for n in layers}
 
 
-def _fitting(node: Node, scheme: WeightScheme) -> WeightScheme:
+def fitting(node: Node, scheme: WeightScheme) -> WeightScheme:
+    """What a layer takes in place of `scheme` where its rows are too short for groups, or it is a depthwise one."""
     if not scheme.group:
         return scheme
     if node.op == DEPTHWISE:

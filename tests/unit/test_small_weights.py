@@ -21,6 +21,7 @@ from edgeq.passes.lower import lower
 from edgeq.pipeline import compile_model
 from edgeq.quant.observe import observe_ranges
 from edgeq.quant.quality import sqnr_db
+from edgeq.quant.plan import Plan
 from edgeq.quant.quantize import quantize_graph
 from edgeq.quant.scales import mean_magnitudes, nearest, optimal_scales
 from edgeq.quant.schemes import NAMES, WeightScheme, parse_scheme, plan_weights
@@ -224,7 +225,7 @@ def test_weights_that_no_layer_would_have_are_an_error() -> None:
 def test_a_network_follows_the_real_one(text: str, least: float) -> None:
     graph = net()
     samples = np.random.default_rng(5).normal(size=(64, 6, 6, 3))
-    plan = plan_weights(graph, parse_scheme(text), parse_scheme(text))
+    plan = Plan.of_weights(plan_weights(graph, parse_scheme(text), parse_scheme(text)))
     integer = quantize_graph(graph, observe_ranges(graph, {"x": samples}), plan)
     check_graph(integer, "quantize")
     check_quantized(integer)
@@ -244,7 +245,7 @@ def test_the_bias_makes_up_for_the_mean_of_rounding() -> None:
         [builder.add("dense", [x, builder.constant("w", rng.normal(size=(16, 64))), None], name="y")]
     )
     samples = rng.normal(1.0, 0.2, size=(200, 64))
-    integer = quantize_graph(graph, observe_ranges(graph, {"x": samples}), {"y": parse_scheme("int2")})
+    integer = quantize_graph(graph, observe_ranges(graph, {"x": samples}), Plan.of_weights({"y": parse_scheme("int2")}))
     node = integer.nodes[0]
     weights = node.input(1).quantization.dequantize(node.input(1).constant)
     bias = node.input(2).quantization.dequantize(node.input(2).constant)
