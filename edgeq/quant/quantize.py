@@ -8,7 +8,7 @@ came quantized or was quantized here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from edgeq.quant.observe import Range
 from edgeq.quant.plan import PLAIN, Plan
 from edgeq.quant.schemes import WeightScheme, fitting
 from edgeq.quant.thresholds import end_in_levels, format_bounds, limit_output
-from edgeq.quant.weights import MIN_SCALE, finite, quantize_weights
+from edgeq.quant.weights import MIN_SCALE, Rounded, finite, round_rows, weight_rows
 
 BIAS_LIMIT = 2**29
 """Largest magnitude of a bias in integers: leaves room in 32 bits for the products."""
@@ -38,10 +38,16 @@ def activation_quantization(observed: Range, form: str = PLAIN) -> Quantization:
     return Quantization.per_tensor(float(np.float32(scale)), min(max(zero_point, lowest), highest))
 
 
-def quantize_graph(graph: Graph, ranges: Mapping[str, Range], plan: Plan | None = None) -> Graph:
+def quantize_graph(
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    plan: Plan | None = None,
+    chosen_layers: Mapping[str, Layer] | None = None,
+) -> Graph:
     """A quantized copy of a real graph; `ranges` by value name, from `observe_ranges`.
 
-    plan: how each layer is stored; it must fit the graph (`check_plan`).
+    plan: how each layer is stored; it must fit the graph (`check_plan`). chosen_layers: weights and biases that methods
+    have chosen, by the node's name; others are rounded to nearest (`round_layer`).
     """
     plan = plan or Plan()
     quantized = graph.copy()
@@ -52,7 +58,9 @@ def quantize_graph(graph: Graph, ranges: Mapping[str, Range], plan: Plan | None 
     for node in quantized.nodes:
         form = plan.layer(node.name).activations
         if operator(node.op).accumulates:
-            _quantize_layer(node, fitting(node, plan.layer(node.name).weights), ranges)
+            layer = (chosen_layers or {}).get(node.name)
+            scheme = fitting(node, plan.layer(node.name).weights)
+            _quantize_layer(node, layer or round_layer(node, scheme, node.input(0).scale, ranges))
         else:
             _quantize_operands(node)
         for output in node.outputs:
@@ -85,25 +93,56 @@ def _retype(value: Value, quantization: Quantization | None, dtype: DType = DTyp
     value.type = TensorType(value.shape, dtype, quantization)
 
 
-def _quantize_layer(node: Node, scheme: WeightScheme, ranges: Mapping[str, Range]) -> None:
-    """Weights and bias of a layer. Below eight bits the bias makes up for what rounding adds to the mean output."""
-    x, real, bias = node.input(0), node.input(1), node.optional(2)
-    floor = MIN_SCALE if bias is None else np.abs(finite(bias, node.name)) / (x.scale * BIAS_LIMIT)
-    small = quantize_weights(real, operator(node.op).weight_axis, node.name, scheme, floor)
-    offset = None if bias is None else finite(bias, node.name)
-    mean = ranges[x.name].mean if x.name in ranges and scheme != WeightScheme() else None
-    if mean is not None:
-        offset = (0.0 if offset is None else offset) - _mean_error(node, real, small.weights, mean)
-    node.inputs = [x, small.weights, None if offset is None else _quantize_bias(offset, x, small.weights, node.name)]
+@dataclass(frozen=True)
+class Layer:
+    """What a layer is stored as: its weights, and its bias in reals (None: it has none)."""
+
+    weights: Rounded
+    bias: Array | None
+
+
+def round_layer(
+    node: Node, scheme: WeightScheme, input_scale: float, ranges: Mapping[str, Range], correct: bool = True
+) -> Layer:
+    """A real layer rounded to nearest. Below eight bits the bias makes up for what rounding adds to the mean output.
+
+    correct: False leaves the bias as it is.
+    """
+    rows = weight_rows(node.input(1), operator(node.op).weight_axis, node.name)
+    weights = round_rows(rows, scheme, scale_floor(node, input_scale))
+    bias = None if node.optional(2) is None else finite(node.input(2), node.name)
+    mean = ranges[node.input(0).name].mean if correct and node.input(0).name in ranges else None
+    if mean is None or scheme == WeightScheme():
+        return Layer(weights, bias)
+    return Layer(weights, corrected_bias(node, weights, bias, mean))
+
+
+def scale_floor(node: Node, input_scale: float) -> Array | float:
+    """The smallest scales of a layer's rows at which its bias fits 32 bits."""
+    bias = node.optional(2)
+    return MIN_SCALE if bias is None else np.abs(finite(bias, node.name)) / (input_scale * BIAS_LIMIT)
+
+
+def corrected_bias(node: Node, weights: Rounded, bias: Array | None, mean: Array) -> Array:
+    """The bias less what rounded weights add to the mean output of each channel, given the mean input (`mean`).
+
+    A layer is linear up to its clamp (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
+    Correction", 2019).
+    """
+    small = weights.stored(node.input(1), operator(node.op).weight_axis, node.name).weights
+    return np.asarray((0.0 if bias is None else bias) - _mean_error(node, node.input(1), small, mean))
+
+
+def _quantize_layer(node: Node, layer: Layer) -> None:
+    x, bias = node.input(0), layer.bias
+    small = layer.weights.stored(node.input(1), operator(node.op).weight_axis, node.name)
+    node.inputs = [x, small.weights, None if bias is None else _quantize_bias(bias, x, small.weights, node.name)]
     if small.factors is not None:
         node.inputs += [None, small.factors]
         node.attrs["weight_format"] = small.format
 
 
 def _mean_error(node: Node, real: Value, small: Value, mean: Array) -> Array:
-    """What rounded weights add to the mean output of each channel, given the mean input: a layer is linear up to its
-    clamp (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019).
-    """
     error = small.quantization.dequantize(small.constant) - real.constant.astype(np.float64)
     linear = Node(node.op, node.name, node.inputs, node.outputs, {**node.attrs, "clamp_min": None, "clamp_max": None})
     (added,) = operator(node.op).compute(linear, [mean, error])
