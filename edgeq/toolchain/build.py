@@ -13,6 +13,7 @@ from edgeq import resources
 from edgeq.boards import Board, Memory
 from edgeq.errors import CapacityError, ToolchainError
 from edgeq.toolchain.compilers import COMPILE_FLAGS, Compiler, find_compiler
+from edgeq.toolchain.ports import Port, emulator_port, host_port
 from edgeq.toolchain.program import Program, read_program
 
 # Folders of object files; runtime/port/link.ld.in sorts sections by the first two.
@@ -40,31 +41,33 @@ def build_program(
     optimize: str = "balanced",
     defines: Mapping[str, str] | None = None,
     sanitize: bool = False,
+    port: Port | None = None,
 ) -> Program:
     """Compiles `sources` (the model and its kernels) with a harness `main` (C text) for a board.
 
     compiler: "auto", "zig", "gcc", or for the host also "clang". optimize: "size", "balanced", "speed".
     defines: macro -> value, for every file. sanitize: address and undefined-behaviour checks, host only.
+    port: what starts the program and gives it a world; by default the emulators', or the host's for the host.
     Everything is written into work_dir. ToolchainError: a compiler is missing or refuses the code;
     CapacityError: the program does not fit the board, with the shortfall.
     """
     tool = find_compiler(board, compiler)
     macros = dict(defines or {})
+    if port is None:
+        port = host_port() if board.is_host else emulator_port(board)
     work_dir.mkdir(parents=True, exist_ok=True)
     main_path = work_dir / "harness_main.c"
     main_path.write_text(main, encoding="utf-8")
     units = [_Unit(source.resolve(), _MODEL) for source in sources]
-    units += [*_port_units(board), _Unit(main_path.resolve(), _HARNESS)]
-    port = resources.runtime_dir() / "port"
-    includes = [*include_dirs, port, port / "emulator"]
-    includes.append(port / "host" / "simd" if board.is_host else port / "shim")
+    units += [_Unit(source, _HARNESS) for source in (*port.sources, main_path.resolve())]
+    units += [_Unit(source, _LIBRARY, ("-fno-builtin",)) for source in port.library]
     flags = [
         *COMPILE_FLAGS,
         tool.optimize(optimize),
         *tool.target_flags(board),
         *(_sanitizers(tool) if sanitize and board.is_host else ()),
-        *(f"-D{name}={value}" for name, value in (macros | _counter_macros(board)).items()),
-        *(f"-I{directory.resolve()}" for directory in includes),
+        *(f"-D{name}={value}" for name, value in (macros | dict(port.macros)).items()),
+        *(f"-I{directory.resolve()}" for directory in (*include_dirs, *port.include_dirs)),
     ]
     objects = _compile_all(tool, units, flags, work_dir)
     elf = work_dir / "program.elf"
@@ -74,29 +77,6 @@ def build_program(
     else:
         _link(tool, board, objects, elf)
     return read_program(elf, board, str(tool), "EDGEQ_PROFILE" in macros)
-
-
-def _port_units(board: Board) -> list[_Unit]:
-    port = resources.runtime_dir() / "port"
-    units = [_Unit(port / "harness.c", _HARNESS)]
-    if board.is_host:
-        return [*units, _Unit(port / "host" / "host.c", _HARNESS)]
-    units += [_Unit(port / "emulator" / name, _HARNESS) for name in ("files.c", "start.c")]
-    units += [_Unit(port / board.arch / name, _HARNESS) for name in ("startup.S", "semihost.S", "measure.S")]
-    return [*units, _Unit(port / "shim" / "mem.c", _LIBRARY, ("-fno-builtin",))]
-
-
-def _counter_macros(board: Board) -> dict[str, str]:
-    counter = board.qemu.counter if board.qemu is not None else None
-    if counter is None or counter.counts == "instructions":
-        return {}
-    macros = {"EDGEQ_COUNTER_ADDRESS": f"{counter.address:#x}"}
-    if counter.counts == "down":
-        macros["EDGEQ_COUNTER_DOWN"] = "1"
-    if counter.setup:
-        writes = (f"{{{address:#x}u,{value:#x}u}}" for address, value in counter.setup)
-        macros["EDGEQ_COUNTER_SETUP"] = ",".join(writes)
-    return macros
 
 
 def _sanitizers(tool: Compiler) -> list[str]:
