@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edgeq.boards import list_boards, load_board
+from edgeq.boards import list_cores, load_board
 from edgeq.emulate import runner_for
 from edgeq.emulate.cycle_estimate import TIMINGS, estimate
 from edgeq.toolchain import Program
@@ -170,7 +170,7 @@ def test_only_the_step_that_works_longer_costs_more(build: Build) -> None:
 
 
 def test_cores_without_published_timings_have_no_estimate(build: Build) -> None:
-    estimated = {board.name for board in list_boards() if board.cpu in TIMINGS}
+    estimated = {board.name for board in list_cores() if board.cpu in TIMINGS}
     assert estimated == {"cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4"}
     program = build("cortex-m7")
     result = runner_for(program.board, "unicorn").run(program, samples(1), output_bytes=OUTPUT_BYTES, timeout=60)

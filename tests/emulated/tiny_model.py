@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 from edgeq import resources
-from edgeq.boards import Board, list_boards
+from edgeq.boards import Board, list_cores
 from edgeq.emulate import render_main
 from edgeq.toolchain import Program, build_program
 from tests.tools import need
@@ -18,7 +18,7 @@ MANIFEST = json.loads((FOLDER / "tiny.json").read_text(encoding="utf-8"))
 SAMPLE_BYTES, OUTPUT_BYTES = 20, 24
 _WEIGHTS = (3, -1, 4, 1, -5, 9, -2, 6, 5, -3, 5, 8, -9, 7, 9, -3)
 
-BOARDS = [board for board in list_boards() if not board.is_host]
+BOARDS = [board for board in list_cores() if not board.is_host]
 NO_UNICORN = {"cortex-m55", "riscv-zbb"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.boards import Board, list_boards, load_board
+from edgeq.boards import Board, list_cores, load_board
 from edgeq.kernels import Kernel, kernels
 from edgeq.kernels.features import kernel_features
 from edgeq.ops import operators
@@ -37,7 +37,7 @@ SUPPLIED = re.compile(
 def boards_for(kernel: Kernel) -> list[Board]:
     """Boards whose compiler can build the kernel: one per architecture, the smallest core first."""
     order = ["cortex-m0", "riscv", "cortex-m4", "cortex-m55", "riscv-zbb"]
-    boards = sorted(list_boards(), key=lambda b: order.index(b.name) if b.name in order else len(order))
+    boards = sorted(list_cores(), key=lambda b: order.index(b.name) if b.name in order else len(order))
     chosen: dict[str, Board] = {}
     for board in boards:
         if not board.is_host and kernel.runs_on(kernel_features(board)):

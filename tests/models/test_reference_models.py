@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeq.boards import list_boards
+from edgeq.boards import list_cores
 from edgeq.pipeline import compile_model
 from tests.tools import need, shared
 
@@ -25,7 +25,7 @@ ARENA_LIMITS = {"ad": 768, "kws": 16_000, "ic": 49_728, "vww": 55_296}
 SHARED_ARENA = {"ad": 768, "kws": 9_792, "ic": 34_816, "vww": 36_872}
 """With outputs that reach into their inputs."""
 
-BOARDS = [b for b in list_boards() if not b.is_host]
+BOARDS = [b for b in list_cores() if not b.is_host]
 
 
 def places(board: str) -> list[str]:

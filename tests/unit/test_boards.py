@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgeq import resources
-from edgeq.boards import FEATURES, Board, list_boards, load_board, read_board, tomllib
+from edgeq.boards import FEATURES, Board, SetupStep, list_boards, list_cores, load_board, read_board
+from edgeq.boards.read import tomllib
 from edgeq.errors import BoardError
 
 NAMES = {
@@ -47,7 +48,7 @@ def test_every_board_can_be_compiled_for_and_run(board: Board) -> None:
         assert board.zig is not None and board.gcc is not None
         assert board.unicorn is not None or board.qemu is not None
         assert board.flash is not None and board.ram is not None
-        assert board.ram.bytes >= 256 << 10
+        assert board.core or board.ram.bytes >= 256 << 10
 
 
 def test_an_alias_is_the_same_board() -> None:
@@ -79,7 +80,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
     [
         ('arch = "riscv"', 'arch = "mips"', r"arch: must be one of arm, riscv, host"),
         ('arch = "riscv"', "", r"arch: missing"),
-        ("bytes = 262144", "bytes = 262145", r"ram\.bytes: must be a multiple of 4096"),
+        ("bytes = 262144", "bytes = 262145", r"ram\.bytes: must be a multiple of 256"),
         ("bytes = 262144", "bytes = 0", r"ram\.bytes: must not be zero"),
         ("bytes = 262144", "bytes = -4096", r"ram\.bytes: must be from 0"),
         ("bytes = 262144", 'bytes = "256K"', r"ram\.bytes: must be an integer"),
@@ -111,6 +112,71 @@ def test_a_board_without_a_compiler(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BoardError, match="at least one of these tables"):
         read_board(path)
+
+
+DEVICE = """
+[serial]
+driver = "ns16550"
+base = 0x10000000
+baud = 115200
+clock_hz = 3686400
+setup = [{ address = 0x20, set = 1 }, { address = 0x24, mask = 2, until = 2 }, { address = 0x28, write = 3 }]
+usb = [{ vid = 0x1234, pid = 1 }]
+
+[ticks]
+driver = "mcycle"
+hz = 1000000
+"""
+
+
+def board_file(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_board_takes_its_core_and_keeps_its_own(tmp_path: Path) -> None:
+    path = board_file(
+        tmp_path,
+        'summary = "x"\ncore = "riscv"\nfeatures = []\n[flash]\norigin = 0\nbytes = 4096\n'
+        "[ram]\norigin = 0x20000000\nbytes = 2048\n" + DEVICE,
+    )
+    board, core = read_board(path), load_board("riscv")
+    assert (board.cpu, board.zig, board.gcc, board.unicorn) == (core.cpu, core.zig, core.gcc, core.unicorn)
+    assert board.features == frozenset() and board.qemu is None and board.rtl == ()
+    assert board.serial is not None
+    assert board.serial.setup == (
+        SetupStep(0x20, 0xFFFFFFFF, 1, wait=False),
+        SetupStep(0x24, 2, 2, wait=True),
+        SetupStep(0x28, 0, 3, wait=False),
+    )
+    assert core in list_cores() and len(list_cores()) < len(list_boards())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('core = "riscv"', 'core = "virt"', r"core: there is no generic board 'virt'"),
+        ('core = "riscv"', "core = 3", r"core: must be a text"),
+        ('driver = "ns16550"', 'driver = "uart"', r"serial\.driver: must be one of .*pl011"),
+        ('driver = "mcycle"', 'driver = "clock"', r"ticks\.driver: must be one of .*systick"),
+        ("baud = 115200", "baud = 0", r"serial\.baud: must not be zero"),
+        ("mask = 2, until = 2", "mask = 2, until = 3", r"serial\.setup\[1\]\.until: 0x3 has bits outside"),
+        ("write = 3", "writes = 3", r"serial\.setup\[2\]\.address: needs"),
+        ("write = 3", "write = 3, set = 4", r"serial\.setup\[2\]\.set: unknown key"),
+        ("write = 3", "clear = 0xFFFFFFFF", r"serial\.setup\[2\]\.clear: clears every bit"),
+        ("usb = [{ vid = 0x1234, pid = 1 }]", "usb = [3]", r"serial\.usb: must be a list of tables"),
+        ("[ticks]", "[tocks]", r"tocks: unknown key"),
+        ('[ticks]\ndriver = "mcycle"\nhz = 1000000\n', "", r"serial, ticks: a board that can be talked to"),
+        ("[ticks]", '[startup]\nblocks = ["none"]\n[ticks]', r"startup\.blocks: there is no runtime/port/device/none"),
+    ],
+)
+def test_a_wrong_device_field_is_named(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    text = (resources.boards_dir() / "virt.toml").read_text(encoding="utf-8")
+    text = text[: text.index("[serial]")] + DEVICE
+    assert old in text
+    with pytest.raises(BoardError, match=complaint):
+        read_board(board_file(tmp_path, text.replace(old, new, 1)))
 
 
 def test_the_field_table_knows_every_key_and_feature() -> None:
