@@ -83,6 +83,27 @@ def conv_2_channels_words(node: Node) -> dict[str, Any]:
     }
 
 
+def conv_channel_words(node: Node) -> dict[str, Any]:
+    """Per channel a record of words, weights as halfwords in the order of `TAP_ORDER`; 8 or 16 taps.
+
+    8: factor, shift, bias, weights; 16: bias, weights, factor, shift, output zero point.
+    """
+    bias, factor, right = _factor_words(node)
+    taps = rows(node).reshape(len(bias), -1, 4)[..., TAP_ORDER].reshape(len(bias), -1)
+    weights = np.ascontiguousarray(taps.astype("<i2")).view(np.int8)
+    if taps.shape[1] == 8:
+        parts = [_words(np.stack([factor, right, bias], axis=1)), weights]
+    else:
+        zero = np.full_like(right, node.params["output_zero_point"])
+        parts = [_words(np.stack([bias], axis=1)), weights, _words(np.stack([factor, right, zero], axis=1))]
+    return {
+        "weights": np.concatenate(parts, axis=1),
+        "bias": _NONE,
+        "multiplier": _NONE,
+        "shift": _NONE.astype(np.int8),
+    }
+
+
 def dense_4_outputs_paired(node: Node) -> dict[str, Any]:
     """As `_paired`; `bias` is [o / 2][2]: b0, b0 + 256 b1; `multiplier` is [o][2]: factor, shift."""
     bias, factor, right = _factor_words(node, untied_multipliers(node))
@@ -185,6 +206,7 @@ def depthwise_4_channels_stream(node: Node) -> dict[str, Any]:
 
 _ROWS = (
     conv_2_channels_words,
+    conv_channel_words,
     conv_4_channels_crumbs,
     dense_4_outputs_crumbs,
     dense_4_outputs_nibbles,

@@ -64,7 +64,7 @@ def _check(kernel: Kernel, case: Case, machine: Any) -> int:
 @st.composite
 def windows(draw: st.DrawFn, op: str) -> Case:
     """Layers of any window, stride and padding, as long as each window has a tap inside."""
-    c = draw(st.sampled_from([1, 2, 3, 4, 8, 12]))
+    c = draw(st.sampled_from([1, 2, 3, 4, 8, 12, 16]))
     kernel = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     pads = tuple(draw(st.integers(0, kernel[i % 2] - 1)) for i in range(4))
     h, w = (max(draw(st.integers(1, 8)), kernel[i] - pads[i] - pads[i + 2]) for i in (0, 1))
@@ -78,6 +78,8 @@ def windows(draw: st.DrawFn, op: str) -> Case:
             kernel, shape["strides"], h, w = (3, 3), (1, 1), max(h, 3), max(w, 3)
         weights = (*kernel, c * draw(st.sampled_from([1, 1, 1, 2, 3])))
     else:
+        if draw(st.booleans()):  # a pixel, for kernels of nothing else
+            kernel, shape["strides"], shape["pads"] = (1, 1), (1, 1), (0, 0, 0, 0)
         weights = (draw(st.sampled_from([1, 4, 7, 16])), *kernel, c)
     return make_case(op, (1, h, w, c), weights, seed, **shape)
 

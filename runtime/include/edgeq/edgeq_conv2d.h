@@ -99,6 +99,12 @@ void edgeq_conv2d_a8_w4_2x4__c(const edgeq_conv2d_t *layer, const int8_t *input,
  * scratch: as of the one before. */
 void edgeq_conv2d_a8_w8_2x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* For cores with the DSP extension: 1x1, groups == 1, in_c 8 or 16, steps of 1, no padding. weights: per output channel
+ * words, those of weights being halfwords in the order 0, 2, 1, 3 of every four: 2 m - 2^32 (modulo 2^32), shift, bias,
+ * weights for 8 channels; bias, weights, 2 m - 2^32, shift, output_zero_point for 16. bias, multiplier and shift: not
+ * read. */
+void edgeq_conv2d_a8_w8_1x1__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 /* For Armv7-M without the DSP extension: groups == 1, weights >= -127; 4 pixels at a time. weights: per channel, on a
  * word boundary, three words: 4 where the sizes of every four weights add up to at most 255, else 0; bias * 65537 -
  * 32768 * (4 ? taps / 4 : taps / 2) (modulo 2^32); bias. Then the weights, taps filled up to a multiple of 4, and the

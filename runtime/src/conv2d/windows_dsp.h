@@ -88,6 +88,27 @@ static EDGEQ_NOINLINE void edgeq_window_border(const edgeq_conv2d_t *layer, cons
   }
 }
 
+/* Four bytes to every second word, from `word`. */
+static inline uint32_t *edgeq_window_word(uint32_t *to, uint32_t word) {
+  to[0] = edgeq_even_bytes(word);
+  to[2] = edgeq_odd_bytes(word);
+  return to + 4;
+}
+
+/* A window of three rows of 9 bytes, `pitch` apart: that of a first layer of three channels. */
+static inline void edgeq_window_27(const int8_t *from, int32_t pitch, uint32_t *to) {
+  const int8_t *const second = from + pitch, *const third = second + pitch;
+#define EDGEQ_WINDOW_WORD(row, i) (((const edgeq_unaligned_t *)(const void *)((row) + (i)))->value)
+  to = edgeq_window_word(to, EDGEQ_WINDOW_WORD(from, 0));
+  to = edgeq_window_word(to, EDGEQ_WINDOW_WORD(from, 4));
+  to = edgeq_window_word(to, (uint8_t)from[8] | EDGEQ_WINDOW_WORD(second, 0) << 8);
+  to = edgeq_window_word(to, EDGEQ_WINDOW_WORD(second, 3));
+  to = edgeq_window_word(to, EDGEQ_WINDOW_WORD(second, 5) >> 16 | EDGEQ_WINDOW_WORD(third, 0) << 16);
+  to = edgeq_window_word(to, EDGEQ_WINDOW_WORD(third, 2));
+  edgeq_window_word(to, EDGEQ_WINDOW_WORD(third, 5) >> 8);
+#undef EDGEQ_WINDOW_WORD
+}
+
 /* A window that lies inside, undilated, `row_bytes` from each of the rows, `pitch` apart; bytes: room for it. */
 static inline void edgeq_window_inside(const int8_t *from, int32_t rows, int32_t row_bytes, int32_t pitch, uint32_t *to,
                                        int8_t *bytes) {
@@ -95,6 +116,10 @@ static inline void edgeq_window_inside(const int8_t *from, int32_t rows, int32_t
     for (; rows > 0; rows--, from += pitch) {
       to = edgeq_window_expand(to, from, row_bytes >> 2);
     }
+    return;
+  }
+  if (row_bytes == 9 && rows == 3) {
+    edgeq_window_27(from, pitch, to);
     return;
   }
   int8_t *byte = bytes;
