@@ -13,7 +13,7 @@
 /* Requests. An answer has the request's number plus EDGEQ_LINK_ANSWER. */
 #define EDGEQ_LINK_HELLO 0x01u    /* opens a session; who is there? */
 #define EDGEQ_LINK_LOAD 0x02u     /* a piece of the inputs, answered */
-#define EDGEQ_LINK_STREAM 0x03u   /* a piece of the inputs, answered only when one before it is missing */
+#define EDGEQ_LINK_STREAM 0x03u   /* a piece of the inputs, never answered */
 #define EDGEQ_LINK_INFER 0x04u    /* the last piece of the inputs; then run, and send the outputs */
 #define EDGEQ_LINK_RUN 0x05u      /* run, or run up to a step */
 #define EDGEQ_LINK_CONTINUE 0x06u /* go on with a run that was stopped after a step */
@@ -40,25 +40,30 @@
 #define EDGEQ_LINK_FAILED 12u      /* <m>_run returned an error; data: uint32 edgeq_status */
 
 /* What READ reads. */
-#define EDGEQ_LINK_OUTPUT 0u /* output `index` */
+#define EDGEQ_LINK_OUTPUT 0u /* the outputs, back to back */
 #define EDGEQ_LINK_ARENA 1u  /* the arena, by offset: what a step wrote */
 #define EDGEQ_LINK_TICKS 2u  /* uint64: of the whole run, then of every step */
 #define EDGEQ_LINK_MARKS 3u  /* uint32: stack used, stack there, arena used, arena there, in bytes */
 #define EDGEQ_LINK_MODEL 4u  /* the model's `about` */
+#define EDGEQ_LINK_STATE 5u  /* the state, by offset: what a step remembers */
 
 /* Flags of HELLO. */
 #define EDGEQ_LINK_HAS_STEPS 1u /* steps have ticks, and runs can be stopped */
 #define EDGEQ_LINK_HAS_STACK 2u /* the use of the stack is measured */
 
 #define EDGEQ_LINK_ALL_STEPS 0xFFFFFFFFu /* RUN and CONTINUE: do not stop */
-#define EDGEQ_LINK_ABOUT_BYTES 52u       /* of `about`, before the name */
+#define EDGEQ_LINK_ABOUT_BYTES 56u       /* of `about`, before the name */
 
 /* One model of the firmware. The functions are those of the generated C, bound to one instance. */
 typedef struct {
-  const uint8_t *about; /* SHA-256 (32 bytes); uint32 arena, inputs, outputs, state (bytes), steps; the name */
+  /* SHA-256 of the model's folder (32 bytes); uint32: bytes of arena, inputs, outputs, state; steps; bytes of the name;
+   * the name */
+  const uint8_t *about;
   uint32_t about_bytes;
   uint8_t *arena;
   uint32_t arena_bytes;
+  const uint8_t *state; /* NULL for a model without */
+  uint32_t state_bytes;
   uint32_t input_count;
   uint32_t output_count;
   uint32_t step_count;

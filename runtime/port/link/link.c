@@ -113,19 +113,24 @@ static uint32_t sum(const uint32_t *sizes, uint32_t count) {
   return total;
 }
 
-/* Writes bytes that lie `offset` into the inputs, which count as one piece. */
-static void write_inputs(const edgeq_link_model_t *model, uint32_t offset, const uint8_t *from, uint32_t bytes) {
-  for (uint32_t i = 0; i < model->input_count && bytes != 0u; i++) {
-    const uint32_t size = model->input_bytes[i];
-    if (offset < size) {
-      const uint32_t part = bytes < size - offset ? bytes : size - offset;
-      memcpy((uint8_t *)model->input(i) + offset, from, part);
-      from += part;
-      bytes -= part;
-      offset = 0;
-    } else {
-      offset -= size;
+/* Copies between a frame and the inputs or outputs of a model, whose tensors count as one piece. */
+static void copy(const edgeq_link_model_t *model, uint32_t is_input, uint32_t offset, uint8_t *frame, uint32_t bytes) {
+  const uint32_t count = is_input ? model->input_count : model->output_count;
+  const uint32_t *sizes = is_input ? model->input_bytes : model->output_bytes;
+  for (uint32_t i = 0; i < count && bytes != 0u; i++) {
+    if (offset >= sizes[i]) {
+      offset -= sizes[i];
+      continue;
     }
+    const uint32_t part = bytes < sizes[i] - offset ? bytes : sizes[i] - offset;
+    if (is_input) {
+      memcpy((uint8_t *)model->input(i) + offset, frame, part);
+    } else {
+      memcpy(frame, (const uint8_t *)model->output(i) + offset, part);
+    }
+    frame += part;
+    bytes -= part;
+    offset = 0;
   }
 }
 
@@ -152,7 +157,7 @@ static uint8_t load(const request_t *request) {
     return EDGEQ_LINK_GAP;
   }
   if (offset + bytes > link.loaded) { /* otherwise a repetition of what is there */
-    write_inputs(model, offset, request->data + 4, bytes);
+    copy(model, 1, offset, answer_data() + 4, bytes);
     link.loaded = offset + bytes;
   }
   return EDGEQ_LINK_OK;
@@ -178,12 +183,11 @@ static void answer_run(void) {
   size = put32(0, (uint32_t)model->ticks[0]);
   size = put32(size, (uint32_t)(model->ticks[0] >> 32));
   if (link.run_op == EDGEQ_LINK_INFER) {
-    for (uint32_t i = 0; i < model->output_count && size < EDGEQ_FRAME_DATA_BYTES; i++) {
-      const uint32_t room = EDGEQ_FRAME_DATA_BYTES - size;
-      const uint32_t bytes = model->output_bytes[i] < room ? model->output_bytes[i] : room;
-      memcpy(answer_data() + size, model->output(i), bytes);
-      size += bytes;
-    }
+    const uint32_t total = sum(model->output_bytes, model->output_count);
+    const uint32_t room = EDGEQ_FRAME_DATA_BYTES - size;
+    const uint32_t bytes = total < room ? total : room;
+    copy(model, 0, 0, answer_data() + size, bytes);
+    size += bytes;
   }
   answer(link.run_op, EDGEQ_LINK_OK, link.run_seq, size);
 }
@@ -242,7 +246,7 @@ static uint32_t arena_used(const edgeq_link_model_t *model) {
   return used;
 }
 
-/* uint8 what, uint8 index, uint16 bytes, uint32 offset. */
+/* uint8 what, uint8 0, uint16 bytes, uint32 offset. */
 static void read(const request_t *request) {
   const edgeq_link_model_t *model = &link.device->models[request->model];
   const uint8_t *from = NULL;
@@ -255,38 +259,50 @@ static void read(const request_t *request) {
   }
   bytes = get32(request->data) >> 16;
   offset = get32(request->data + 4);
-  if (request->data[0] == EDGEQ_LINK_MODEL) {
-    from = model->about;
-    size = model->about_bytes;
-  } else if (link.result == 0u || link.run_model != request->model) {
-    status = EDGEQ_LINK_NO_RESULT;
-  } else if (request->data[0] == EDGEQ_LINK_OUTPUT && request->data[1] < model->output_count) {
-    from = model->output(request->data[1]);
-    size = model->output_bytes[request->data[1]];
-  } else if (request->data[0] == EDGEQ_LINK_ARENA) {
-    from = model->arena;
-    size = model->arena_bytes;
-  } else if (request->data[0] == EDGEQ_LINK_TICKS) {
-    from = (const uint8_t *)model->ticks;
-    size = (uint32_t)sizeof model->ticks[0];
+  switch (request->data[0]) {
+    case EDGEQ_LINK_OUTPUT:
+      size = sum(model->output_bytes, model->output_count);
+      break;
+    case EDGEQ_LINK_ARENA:
+      from = model->arena;
+      size = model->arena_bytes;
+      break;
+    case EDGEQ_LINK_STATE:
+      from = model->state;
+      size = model->state_bytes;
+      break;
+    case EDGEQ_LINK_TICKS:
+      from = (const uint8_t *)model->ticks;
+      size = (uint32_t)sizeof model->ticks[0];
 #ifdef EDGEQ_PROFILE
-    size *= model->step_count + 1u;
+      size *= model->step_count + 1u;
 #endif
-  } else if (request->data[0] == EDGEQ_LINK_MARKS) {
-    marks[0] = link.stack_bytes;
-    marks[1] = edgeq_link_stack_size();
-    marks[2] = arena_used(model);
-    marks[3] = model->arena_bytes;
-    from = (const uint8_t *)marks;
-    size = sizeof marks;
+      break;
+    case EDGEQ_LINK_MARKS:
+      marks[0] = link.stack_bytes;
+      marks[1] = edgeq_link_stack_size();
+      marks[2] = arena_used(model);
+      marks[3] = model->arena_bytes;
+      from = (const uint8_t *)marks;
+      size = sizeof marks;
+      break;
+    case EDGEQ_LINK_MODEL:
+      from = model->about;
+      size = model->about_bytes;
+      break;
+    default:
+      break;
   }
-  if (status == EDGEQ_LINK_OK && (offset > size || bytes > size - offset || bytes > EDGEQ_FRAME_DATA_BYTES)) {
+  if (request->data[0] != EDGEQ_LINK_MODEL && (link.result == 0u || link.run_model != request->model)) {
+    status = EDGEQ_LINK_NO_RESULT;
+  } else if (offset > size || bytes > size - offset || bytes > EDGEQ_FRAME_DATA_BYTES) {
     status = EDGEQ_LINK_RANGE;
   }
   if (status != EDGEQ_LINK_OK) {
     bytes = 0;
-  }
-  if (bytes != 0u) {
+  } else if (request->data[0] == EDGEQ_LINK_OUTPUT) {
+    copy(model, 0, offset, answer_data(), bytes);
+  } else if (bytes != 0u) {
     memcpy(answer_data(), from + offset, bytes);
   }
   answer(request->op, status, request->seq, bytes);
@@ -345,7 +361,7 @@ static void operate(const request_t *request) {
   }
   if (status == EDGEQ_LINK_OK && (request->op == EDGEQ_LINK_INFER || request->op == EDGEQ_LINK_RUN)) {
     run(request, stop_after);
-  } else if (status != EDGEQ_LINK_OK || request->op != EDGEQ_LINK_STREAM) {
+  } else if (request->op != EDGEQ_LINK_STREAM) { /* its INFER will tell what is missing */
     answer(request->op, status, request->seq, size);
   }
 }
