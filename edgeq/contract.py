@@ -13,3 +13,6 @@ WEIGHTS_ALIGN = 4
 
 REQUANTIZATION = "litert_reference"
 """The rounding rule of requantization that the manifest names (docs/numbers.md)."""
+
+PROJECT_MARKER = "edgeq_project.json"
+"""The file at the root of a project folder by which edgeq knows what it wrote there (docs/projects.md)."""

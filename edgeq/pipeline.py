@@ -28,6 +28,7 @@ from edgeq.narrow import narrow
 from edgeq.passes.exact_quant import exact_quant
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.passes.simplify import is_fake_quantized
+from edgeq.projects import model_folders
 from edgeq.quant.plan import Plan, check_plan, read_plan
 from edgeq.quant.schemes import WeightScheme, parse_scheme, plan_weights
 from edgeq.report.capacity import check_capacity
@@ -135,8 +136,13 @@ def compile_model(
 
 
 def open_result(folder: str | Path) -> Result:
-    """The result of an earlier conversion. Raises ModelFileError when `folder` does not hold one."""
-    directory = Path(folder)
+    """The result of an earlier conversion, which may lie in a project. Raises ModelFileError when there is none."""
+    places = model_folders(Path(folder))
+    if len(places) > 1:
+        raise ModelFileError(
+            "this folder holds several models", where=str(folder), hint=f"name one: {', '.join(map(str, places))}"
+        )
+    directory = places[0]
     if not (directory / "verify" / "graph.npz").is_file():
         raise ModelFileError(
             "this folder does not hold a converted model", where=str(folder), hint="make one with edgeq convert"

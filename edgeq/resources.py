@@ -31,3 +31,8 @@ def runtime_dir() -> Path:
 def boards_dir() -> Path:
     """The board files."""
     return _find("boards")
+
+
+def project_names() -> list[str]:
+    """The kinds of projects under codegen/projects, without reading them."""
+    return sorted(file.parent.name for file in codegen_dir().glob("projects/*/project.toml"))

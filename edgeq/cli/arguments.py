@@ -9,9 +9,17 @@ from typing import Any
 
 import click
 
+from edgeq import resources
+
 
 def print_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=1))
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """What is not an error, but must be said."""
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def dimension_sizes(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> dict[str, int]:
@@ -36,6 +44,11 @@ compiler = click.option(
     default="auto",
     show_default=True,
     help="What builds the C for the board.",
+)
+project = click.option(
+    "--project",
+    type=click.Choice(resources.project_names()),
+    help="Write a complete firmware project around it (docs/projects.md).",
 )
 dimension = click.option(
     "-d",

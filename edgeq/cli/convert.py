@@ -45,14 +45,21 @@ from edgeq.cli.measure import print_verification
 @click.option(
     "--max-ram", type=click.IntRange(1), metavar="BYTES", help="The most that the arena may take, if need be slower."
 )
+@arguments.project
 @click.option("--verify", is_flag=True, help="Verify the result on host and emulator.")
 @arguments.dimension
 @arguments.compiler
-def convert(model: Path, board: str, verify: bool, **options: Any) -> int:
+def convert(model: Path, board: str, verify: bool, project: str | None, **options: Any) -> int:
     """Convert MODEL (.tflite or .onnx) into a folder of C for a board."""
     from edgeq.pipeline import compile_model
     from edgeq.report.text import render_summary
 
-    result = compile_model(model, board, **options)
+    if project is None:
+        result = compile_model(model, board, **options)
+    else:
+        from edgeq.assemble import compile_project
+
+        result, update = compile_project(model, board, project, **options)
+        arguments.print_notes(update.notes())
     click.echo(render_summary(result.manifest, str(result.dir)), nl=False)
     return print_verification(result, as_json=False, compiler=options["compiler"]) if verify else 0

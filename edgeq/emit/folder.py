@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 
 from edgeq import resources
+from edgeq.contract import PROJECT_MARKER
 from edgeq.emit.manifest import build_manifest
 from edgeq.emit.model import model_context
 from edgeq.emit.sources import runtime_files
@@ -75,15 +76,22 @@ def render_files(
     return files, manifest
 
 
+def _is_conversion(folder: Path) -> bool:
+    return (folder / "verify" / "graph.npz").is_file()
+
+
 @contextmanager
-def staged_folder(out: Path) -> Iterator[Path]:
+def staged_folder(out: Path, replaces: Callable[[Path], bool] = _is_conversion) -> Iterator[Path]:
     """A new folder beside `out` that takes the place of `out` when the block ends without an error.
 
-    An existing `out` is replaced only when it holds an earlier conversion, or nothing. Raises UsageError otherwise.
+    An existing `out` is replaced only when it holds nothing, or what `replaces` knows: an earlier conversion. Nothing
+    is replaced inside a project, which has files of its own among those of the conversion. Raises UsageError otherwise.
     """
     if out.exists() and not out.is_dir():
         raise UsageError("the output path is a file", where=str(out), hint="choose another folder with -o")
-    if out.exists() and any(out.iterdir()) and not (out / "verify" / "graph.npz").is_file():
+    if any((parent / PROJECT_MARKER).exists() for parent in (out.absolute(), *out.absolute().parents)):
+        raise UsageError("the output folder is in a project", where=str(out), hint="convert with --project again")
+    if out.exists() and any(out.iterdir()) and not replaces(out):
         raise UsageError(
             "the output folder holds other files", where=str(out), hint="choose an empty or new folder with -o"
         )
