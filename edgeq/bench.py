@@ -24,8 +24,9 @@ class Bench:
     """Executed instructions of one inference and bytes of the model's code, constants and memory.
 
     text_bytes and rodata_bytes: the model, the runtime and the compiler's helpers, not the harness. rodata_bytes counts
-    all constants, weights_bytes those of the network. stack_bytes: the deepest stack of one run, painted.
-    cycles: of one inference on the core that `cycles_from` names, or None; exact from RTL, otherwise an estimate.
+    all constants, weights_bytes those of the network. state_bytes: kept between runs, beside the arena. stack_bytes:
+    the deepest stack of one run, painted. cycles: of one inference on the core that `cycles_from` names, or None; exact
+    from RTL, otherwise an estimate.
     """
 
     board: str
@@ -38,6 +39,7 @@ class Bench:
     rodata_bytes: int
     weights_bytes: int
     arena_bytes: int
+    state_bytes: int
     scratch_bytes: int
     stack_bytes: int | None
     layers: list[dict[str, Any]]
@@ -84,6 +86,7 @@ def bench_folder(folder: Path, manifest: Mapping[str, Any], *, compiler: str = "
         rodata_bytes=rodata,
         weights_bytes=manifest["weights_bytes"],
         arena_bytes=manifest["arena_bytes"],
+        state_bytes=manifest["state_bytes"],
         scratch_bytes=manifest["scratch_bytes"],
         stack_bytes=result.stack_bytes,
         layers=[

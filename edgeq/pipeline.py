@@ -28,6 +28,7 @@ from edgeq.narrow import narrow
 from edgeq.passes.exact_quant import exact_quant
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.passes.simplify import is_fake_quantized
+from edgeq.passes.stream import stream as over_time
 from edgeq.projects import model_folders
 from edgeq.quant.plan import Plan, check_plan, read_plan
 from edgeq.quant.schemes import WeightScheme, parse_scheme, plan_weights
@@ -83,6 +84,7 @@ def compile_model(
     require_int: bool = False,
     keep_dead: bool = False,
     max_ram: int | None = None,
+    stream: bool = False,
     dimensions: Mapping[str, int] | None = None,
     compiler: str = "auto",
 ) -> Result:
@@ -92,8 +94,9 @@ def compile_model(
     a float model are stored, and those of its first, last and depthwise layers (docs/quantization.md); None: int8.
     plan: the same layer by layer, and for activations, as a file or an object (docs/tune.md). require_int: refuse
     models with float operators instead of quantizing them. keep_dead: compute channels too that never change or that
-    nothing reads. max_ram: the most bytes that the arena may take, with slower kernels if need be. dimensions: values
-    for dynamic dimensions by name.
+    nothing reads. max_ram: the most bytes that the arena may take, with slower kernels if need be. stream: of a network
+    over a window of time, take only the newest frames per call and keep what is still needed of older ones.
+    dimensions: values for dynamic dimensions by name.
     Raises EdgeqError; then `out` is as it was.
     """
     path = Path(model)
@@ -106,6 +109,8 @@ def compile_model(
     prepare(graph)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     integer, real = _integer_graph(graph, calibrate, require_int, given, digest)
+    if stream:
+        integer, real = over_time(integer), None  # the float network is still one over the whole window
     to_integer(integer)
     features = kernel_features(target)
     removed = None if keep_dead else asdict(narrow(integer, features, optimize))
@@ -116,6 +121,7 @@ def compile_model(
         "board": target.name,
         "optimize": optimize,
         "removed": removed,
+        "stream": integer.meta.get("stream"),
         "source": {
             "file": path.name,
             "sha256": digest,

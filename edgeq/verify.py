@@ -27,8 +27,10 @@ from edgeq.npz import (
     to_internal,
     to_original,
     to_reals,
+    windows,
 )
 from edgeq.ops.execute import run_integer, run_real
+from edgeq.ops.registry import operator
 from edgeq.originals import run_original
 from edgeq.quant.quality import sqnr_db
 
@@ -105,11 +107,17 @@ def verify_folder(
 
 def _reference_outputs(graph: Graph, internal: Mapping[str, Array]) -> dict[str, Array]:
     count = len(next(iter(internal.values())))
+    chunk = count if _remembers(graph) else CHUNK
     parts = [
-        run_integer(graph, {name: array[start : start + CHUNK] for name, array in internal.items()})
-        for start in range(0, count, CHUNK)
+        run_integer(graph, {name: array[start : start + chunk] for name, array in internal.items()})
+        for start in range(0, count, max(chunk, 1))
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _remembers(graph: Graph) -> bool:
+    """Whether samples are frames of one stream: what one gives depends on those before it."""
+    return any(operator(node.op).keeps_state for node in graph.nodes)
 
 
 def _board_of(manifest: Mapping[str, Any], folder: Path, place: str) -> Board:
@@ -167,23 +175,24 @@ def _compare(
     found.bit_exact = False
     if found.first_mismatch is None:
         sample = wrong[0]
-        one = {name: array[sample : sample + 1] for name, array in internal.items()}
-        trace = _run(folder, manifest, place, [blobs[sample]], compiler, trace=True)
+        first = 0 if _remembers(graph) else sample
+        one = {name: array[first : sample + 1] for name, array in internal.items()}
+        trace = _run(folder, manifest, place, blobs[first : sample + 1], compiler, trace=True)
         found.first_mismatch = {"runner": place, "sample": sample, **_first_step(manifest, graph, one, trace)}
 
 
 def _first_step(
     manifest: Mapping[str, Any], graph: Graph, one: Mapping[str, Array], trace: RunResult
 ) -> dict[str, Any]:
-    """The first step of a traced run whose output is not the reference's."""
+    """The first step of a traced run whose output, for the last sample, is not the reference's."""
     values: dict[str, bytes] = {}
 
     def observe(value: Value, array: Array) -> None:
-        values[value.name] = value.type.stored(array)
+        values[value.name] = value.type.stored(array[-value.shape[0] :])
 
     run_integer(graph, one, observe)
     assert trace.step_outputs is not None
-    for step, raw in zip(manifest["steps"], trace.step_outputs[0], strict=True):
+    for step, raw in zip(manifest["steps"], trace.step_outputs[-1], strict=True):
         if raw != b"".join(values[out["name"]] for out in step["outputs"]):
             return {
                 "step": step["index"],
@@ -212,6 +221,8 @@ def _against_original(
 ) -> tuple[dict[str, Any], Array]:
     original = next(p for p in sorted((folder / "verify").iterdir()) if p.stem == "original")
     feeds = [to_original(spec, given.inputs[spec["name"]]) for spec in manifest["inputs"]]
+    if manifest["stream"]:
+        feeds = [windows(manifest["stream"], manifest["inputs"][0], feeds[0])]
     runtime, outputs = run_original(original, feeds)
     result: dict[str, Any] = {"runtime": runtime, "exact": None, "mismatches": None}
     specs = manifest["outputs"]

@@ -45,6 +45,11 @@ from edgeq.cli.measure import print_verification
 @click.option(
     "--max-ram", type=click.IntRange(1), metavar="BYTES", help="The most that the arena may take, if need be slower."
 )
+@click.option(
+    "--stream",
+    is_flag=True,
+    help="Of a network over a window of time, take only the newest frames per call and keep state.",
+)
 @arguments.project
 @click.option("--verify", is_flag=True, help="Verify the result on host and emulator.")
 @arguments.dimension

@@ -29,6 +29,7 @@ def build_manifest(
         "inputs": [_endpoint(v, plan, graph.meta.get("inputs", {})) for v in graph.inputs],
         "outputs": [_endpoint(v, plan, graph.meta.get("outputs", {})) for v in graph.outputs],
         "arena_bytes": plan.arena_bytes,
+        "state_bytes": plan.state_bytes,
         "arena_lower_bound": plan.lower_bound,
         "arena_proved": plan.proved,
         "arena_peak": {"step": plan.peak_step, "buffers": plan.peak_buffers},
@@ -57,6 +58,7 @@ def _endpoint(value: Value, plan: Plan, source: Mapping[str, Any]) -> dict[str, 
         "quantizer": known.get("quantizer"),
         "left_out": known.get("left_out"),
         "offset": plan.offset(value),
+        "in_state": plan.in_state(value),
         "bytes": value.type.bytes,
         "source_name": known.get("source_name", value.name),
         "source_shape": list(known.get("source_shape", value.shape)),
@@ -93,7 +95,13 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, weights_bytes: int
         "scratch_offset": plan.scratch_offset(node),
         "output_shape": list(node.output.shape),
         "outputs": [
-            {"name": v.name, "offset": plan.offset(v), "bytes": v.type.bytes, "dtype": v.type.dtype.value}
+            {
+                "name": v.name,
+                "offset": plan.offset(v),
+                "in_state": plan.in_state(v),
+                "bytes": v.type.bytes,
+                "dtype": v.type.dtype.value,
+            }
             for v in node.outputs
         ],
         "accumulator_bound": accumulator_bound(node, row.weight_axis) if row.accumulates else None,

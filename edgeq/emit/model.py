@@ -66,6 +66,8 @@ def model_context(
         "arena_align": ARENA_ALIGN,
         "weights_align": WEIGHTS_ALIGN,
         "arena_bytes": max(plan.arena_bytes, 1),
+        "state_bytes": plan.state_bytes,
+        "state": [_first_contents(n, plan, tables) for n in plan.steps if operator(n.op).keeps_state],
         "steps": steps,
         "tables": tables.rows,
         "headers": sorted({choices[id(n)].kernel.header for n in plan.steps}),
@@ -106,7 +108,7 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) ->
     inputs = [
         _operand(v, plan, tables, f"{descriptor}_operand{i}") for i, v in enumerate(node.inputs) if _is_read(node, i)
     ]
-    regions = [(plan.offset(v), v.type.bytes) for v in node.outputs]
+    regions = [(plan.offset(v), v.type.bytes) for v in node.outputs if not plan.in_state(v)]
     scratch = plan.scratch_offset(node)
     if scratch is not None:
         regions.append((scratch, choice.scratch_bytes))
@@ -120,9 +122,9 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) ->
         "descriptor_type": kernel.descriptor_type,
         "fields": fields,
         "inputs": inputs,
-        "output": _arena(node.output, plan, const=False),
+        "output": _place(node.output, plan, const=False),
         "scratch": "0" if scratch is None else f"arena + {scratch}",
-        "end": max(offset + size for offset, size in regions),
+        "end": max((offset + size for offset, size in regions), default=0),
     }
 
 
@@ -133,18 +135,31 @@ def _field(value: Any, tables: Tables, label: str) -> str:
     return tables.add(value, label) if value.size else "0"
 
 
+def _first_contents(node: Node, plan: Plan, tables: Tables) -> dict[str, Any]:
+    """What `reset` writes where: a table, repeated until the bytes are full."""
+    initial = node.input(1)
+    table = np.frombuffer(initial.type.stored(initial.constant), np.uint8)
+    return {
+        "offset": plan.offset(node.output),
+        "bytes": node.output.type.bytes,
+        "table": tables.add(table, f"step{plan.steps.index(node)}_first"),
+        "period": table.size,
+    }
+
+
 def _is_read(node: Node, index: int) -> bool:
-    """Weights and bias reach the kernel through its descriptor."""
-    return node.inputs[index] is not None and not (operator(node.op).accumulates and index > 0)
+    """Weights and bias reach the kernel through its descriptor; the first contents of a state never do."""
+    row = operator(node.op)
+    return node.inputs[index] is not None and not ((row.accumulates or row.keeps_state) and index > 0)
 
 
-def _arena(value: Value, plan: Plan, *, const: bool) -> str:
-    qualifier = "const " if const else ""
-    return f"({qualifier}{C_TYPES[value.type.dtype.value]} *)(arena + {plan.offset(value)})"
+def _place(value: Value, plan: Plan, *, const: bool) -> str:
+    qualifier, block = "const " if const else "", "state" if plan.in_state(value) else "arena"
+    return f"({qualifier}{C_TYPES[value.type.dtype.value]} *)({block} + {plan.offset(value)})"
 
 
 def _operand(value: Value | None, plan: Plan, tables: Tables, label: str) -> str:
     assert value is not None
     if value.is_constant:
         return tables.add(value.constant, label)
-    return _arena(value, plan, const=True)
+    return _place(value, plan, const=True)

@@ -13,11 +13,11 @@ from edgeq.errors import InternalError
 KINDS = ("emulator", "host")
 
 Region = tuple[int, int]
-"""(offset, bytes) of one tensor in the arena."""
+"""(offset, bytes) of one tensor in the arena or the state."""
 
 
 def step_regions(manifest: Mapping[str, Any]) -> list[list[Region]]:
-    """The arena regions that each step writes: what a trace holds, step after step."""
+    """The regions of arena and state that each step writes: what a trace holds, step after step."""
     return [[(int(out["offset"]), int(out["bytes"])) for out in step["outputs"]] for step in manifest["steps"]]
 
 
@@ -34,20 +34,21 @@ def render_main(manifest: Mapping[str, Any], kind: str) -> str:
     if kind not in KINDS:
         raise InternalError(f"no harness of kind {kind!r}; there are {', '.join(KINDS)}")
     name = str(manifest["name"])
-    regions = step_regions(manifest)
+    steps = manifest["steps"]
     return _template().render(
         kind=kind,
         name=name,
         upper=name.upper(),
-        counts=max(len(regions) + 2, 3),  # the harness calibrates itself with three
+        state_bytes=int(manifest["state_bytes"]),
+        counts=max(len(steps) + 2, 3),  # the harness calibrates itself with three
         input_bytes=_sizes(manifest["inputs"]),
         output_bytes=_sizes(manifest["outputs"]),
         regions=[
-            {"step": step, "offset": offset, "bytes": size}
-            for step, written in enumerate(regions)
-            for offset, size in written
+            {"step": i, "in_state": int(out["in_state"]), "offset": int(out["offset"]), "bytes": int(out["bytes"])}
+            for i, step in enumerate(steps)
+            for out in step["outputs"]
         ]
-        or [{"step": 0, "offset": 0, "bytes": 0}],  # C has no empty tables
+        or [{"step": 0, "in_state": 0, "offset": 0, "bytes": 0}],  # C has no empty tables
     )
 
 

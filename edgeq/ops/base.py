@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from edgeq.ir.graph import Attr, Node
 from edgeq.ir.types import Array
+from edgeq.ops.row_window import RowWindow
 
 Params = dict[str, Any]
 """Integer parameters of a lowered node: ints, and numpy integer arrays. Keys are the C descriptor's fields."""
@@ -39,6 +40,10 @@ class Operator(ABC):
 
     only_natural_output: ClassVar[bool] = False
     """The integer form gives `natural_output` and no other; a pass requantizes after it where need be."""
+
+    keeps_state: ClassVar[bool] = False
+    """The output keeps its contents from call to call: it lies in the model's state, not in the arena. Input 1 is a
+    constant from which `reset` fills it, and which the kernel does not get."""
 
     lowers_to_integers: ClassVar[bool] = True
     """False for operators that exist only in real graphs (`batch_norm`) or at the border (`quantize`)."""
@@ -79,6 +84,14 @@ class Operator(ABC):
     def macs(self, node: Node) -> int:
         """Multiply-accumulates of one inference, taps in the padding counted."""
         return 0
+
+    def row_window(self, node: Node) -> RowWindow | None:
+        """Which rows of its inputs a row of the output reads, for images; None for operators that see more at once."""
+        return None
+
+    def with_row_pads(self, node: Node, top: int, bottom: int) -> dict[str, Attr]:
+        """The attributes of the same layer over a stripe of its input with so much padding above and below."""
+        return dict(node.attrs)
 
     def facts(self, node: Node) -> dict[str, int]:
         """The integers that kernel rows may use in `when`, `scratch` and `cost`."""

@@ -67,6 +67,7 @@ def memory_consumers(manifest: Mapping[str, Any], sizes: Mapping[str, Any]) -> d
     if peak:
         tensors = map(buffer, peak["buffers"])  # say more than their sum
         ram = [ram[1], *((f"tensor {name}", size or 0) for name, size in tensors)]
+    ram.append(("state kept between runs", int(manifest["state_bytes"])))
     return {"flash": [c for c in flash if c[1]], "ram": [c for c in ram if c[1]]}
 
 
@@ -74,6 +75,6 @@ def check_capacity(board: Board, manifest: Mapping[str, Any], sizes: Mapping[str
     """Raises CapacityError when code, constants, arena and stack (at least the board's reserve) do not fit."""
     stack = max(int(sizes.get("stack_bytes", 0)), board.stack_bytes)
     flash = int(sizes.get("text_bytes", 0)) + int(sizes.get("rodata_bytes", manifest["weights_bytes"]))
-    ram = int(manifest["arena_bytes"]) + stack
+    ram = int(manifest["arena_bytes"]) + int(manifest["state_bytes"]) + stack
     if not fits(board, flash, ram):
         raise capacity_error(board, flash, ram, memory_consumers(manifest, {**sizes, "stack_bytes": stack}))

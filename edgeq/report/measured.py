@@ -77,6 +77,7 @@ def _sizes(bench: Mapping[str, Any]) -> list[str]:
             ("code", f"{number(bench['text_bytes'])} bytes"),
             ("constants", f"{number(bench['rodata_bytes'])} bytes, {weights} of them weights"),
             ("arena", f"{number(bench['arena_bytes'])} bytes, scratch {number(bench['scratch_bytes'])} of them"),
+            *([("state", f"{number(bench['state_bytes'])} bytes, kept between runs")] if bench["state_bytes"] else []),
             ("stack", "not measured" if stack is None else f"{number(stack)} bytes, measured by painting"),
         ]
     )

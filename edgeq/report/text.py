@@ -154,6 +154,7 @@ def _cost(manifest: Manifest, sizes: Mapping[str, Any]) -> list[str]:
         ("parameters", number(parameters)),
         ("weights", f"{number(weights)} bytes, {percent(weights, real)} of {number(real)} as float"),
         ("arena", _arena(manifest)),
+        *_state(manifest),
         ("scratch", _scratch(manifest)),
     ]
     flash, ram = sizes.get("flash_bytes"), sizes.get("ram_bytes")
@@ -170,10 +171,17 @@ def _cost(manifest: Manifest, sizes: Mapping[str, Any]) -> list[str]:
     if "stack_bytes" in sizes:
         pairs.append(("stack", f"{number(sizes['stack_bytes'])} bytes, measured by painting"))
     if ram:
-        used = manifest["arena_bytes"] + sizes.get("stack_bytes", 0)
-        what = "arena and stack" if "stack_bytes" in sizes else "arena without stack"
+        state = manifest["state_bytes"]
+        used = manifest["arena_bytes"] + state + sizes.get("stack_bytes", 0)
+        what = "arena, state" if state else "arena"
+        what = f"{what} and stack" if "stack_bytes" in sizes else f"{what} without stack"
         pairs.append(("RAM", f"{number(used)} bytes ({what}), {percent(used, ram)} of the board's {number(ram)}"))
     return facts(pairs) + _arena_proof(manifest)
+
+
+def _state(manifest: Manifest) -> list[tuple[str, str]]:
+    size = manifest["state_bytes"]
+    return [("state", f"{number(size)} bytes, kept from run to run, beside the arena")] if size else []
 
 
 def _left_out(manifest: Manifest) -> list[tuple[str, str]]:

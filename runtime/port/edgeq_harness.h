@@ -32,10 +32,11 @@
 /* Outside of <m>_run. */
 #define EDGEQ_NO_STEP 0xFFFFFFFFu
 
-/* One tensor in the arena. */
+/* One tensor. */
 typedef struct {
-  uint32_t step;   /* the step that wrote it */
-  uint32_t offset; /* bytes from the start of the arena */
+  uint32_t step;     /* the step that wrote it */
+  uint32_t in_state; /* 1: it lies in the model's state; 0: in the arena */
+  uint32_t offset;   /* bytes from the start of that block */
   uint32_t bytes;
 } edgeq_region_t;
 
@@ -45,6 +46,7 @@ typedef struct {
   void (*entry)(void); /* <m>_run itself, for ports that call it from assembly */
   uint8_t *arena;
   uint32_t arena_bytes;
+  const uint8_t *state; /* null when the model has none */
   uint32_t input_count;
   uint32_t output_count;
   const uint32_t *input_bytes;  /* [input_count] */

@@ -14,7 +14,8 @@ static void trace_step(uint32_t step) {
   for (uint32_t i = 0; i < h->region_count; i++) {
     const edgeq_region_t *region = &h->regions[i];
     if (region->step == step) {
-      (void)edgeq_port_write(trace_file, h->arena + region->offset, region->bytes);
+      const uint8_t *block = (region->in_state != 0u) ? h->state : h->arena;
+      (void)edgeq_port_write(trace_file, block + region->offset, region->bytes);
     }
   }
 }

@@ -20,6 +20,7 @@ IMAGE = (1, 6, 6, 8)
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "argmax": {"axis": 3},
     "concat": {"axis": 3},
+    "delay_line": {"frames": 12},
     "leaky_relu": {"alpha": 0.1},
     "max_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
     "avg_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
@@ -61,6 +62,8 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         ]
     if row.name in TWO_INPUTS:
         return [image, Value("y", TensorType(IMAGE, DType.INT8, SAME_QUANTIZATION))]
+    if row.name == "delay_line":
+        return [image, _constant("first", np.full((1, 1, 6, 8), -3), DType.INT8, SAME_QUANTIZATION)]
     return [image]
 
 

@@ -23,7 +23,7 @@ def step(index: int, name: str, op: str, **changes: Any) -> dict[str, Any]:
         "scratch_bytes": 0,
         "scratch_offset": None,
         "output_shape": [1, 25, 5, 64],
-        "outputs": [{"name": f"{name}:0", "offset": 0, "bytes": 8000, "dtype": "int8"}],
+        "outputs": [{"name": f"{name}:0", "offset": 0, "in_state": False, "bytes": 8000, "dtype": "int8"}],
         "accumulator_bound": None,
         **changes,
     }
@@ -104,6 +104,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
             }
         ],
         "arena_bytes": 16_640,
+        "state_bytes": 0,
         "arena_lower_bound": 16_640,
         "arena_peak": {"step": 1, "buffers": ["a:0 (8000)", "b:0 (8000)", "mean scratch (640)"]},
         "scratch_bytes": 640,

@@ -209,6 +209,7 @@ def bench(**changes: Any) -> dict[str, Any]:
         "rodata_bytes": 4800,
         "weights_bytes": 4160,
         "arena_bytes": 16640,
+        "state_bytes": 0,
         "scratch_bytes": 640,
         "stack_bytes": 500,
         "layers": layers,

@@ -1,0 +1,355 @@
+"""From a network over a window of time to one that takes the newest frames only (`--stream`).
+
+Layers that look at each frame alone run on the new frames. Layers whose windows reach back in time get a delay line in
+front, which keeps as many older frames of their input as they read. What cannot be computed piece by piece (a layer
+that pads over time, or mixes all of it) gets the whole window from a delay line, and runs as before. So every call
+gives the bits that the original gives for the last window of frames; before the first call, there was silence.
+
+Time is axis 1 of the input, or axis 2 where axis 1 has length 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from edgeq.errors import UnsupportedError
+from edgeq.ir.graph import Attr, Graph, Node, Value
+from edgeq.ir.types import Array
+from edgeq.ops.build import make_node
+from edgeq.ops.execute import run_integer
+from edgeq.ops.inferences import normal_axis
+from edgeq.ops.registry import operator
+from edgeq.passes.align_quantization import align_quantization
+from edgeq.passes.lower import lower
+
+BINARY = ("add", "sub", "mul")
+WINDOWS = ("conv2d", "depthwise_conv2d", "max_pool2d", "avg_pool2d")
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """The newest `count` frames of a value of the original, along `axis`; `whole` when these are all it has."""
+
+    value: Value
+    axis: int
+    count: int
+    whole: bool
+
+
+class _OtherStepError(Exception):
+    """Strides want another number of frames per call."""
+
+
+def stream(graph: Graph) -> Graph:
+    """A quantized graph over a window -> the same with state, which takes the fewest new frames that strides allow.
+
+    `meta["stream"]` of the result: `window` and `frames`, those of the original and of one call. Raises
+    UnsupportedError.
+    """
+    if len(graph.inputs) != 1 or len(graph.inputs[0].shape) < 3:
+        shapes = ", ".join(str(list(v.shape)) for v in graph.inputs)
+        raise UnsupportedError(
+            f"--stream needs a network with one input of frames in time; this one has {shapes}", where=graph.name
+        )
+    window = graph.inputs[0].shape[_time_axis(graph.inputs[0])]
+    quiet = _silence(graph)
+    for frames in range(1, window):
+        try:
+            return _Streaming(graph, frames, quiet).result()
+        except _OtherStepError:
+            continue
+    raise UnsupportedError(
+        f"--stream: the strides over time allow no step smaller than the whole window of {window} frames",
+        where=graph.name,
+        hint="convert it without --stream",
+    )
+
+
+def _time_axis(value: Value) -> int:
+    return 2 if value.shape[1] == 1 and len(value.shape) > 3 else 1
+
+
+def _silence(graph: Graph) -> dict[str, Array]:
+    """Every value of the original when its input has always been zero."""
+    lowered = graph.copy()
+    align_quantization(lowered)
+    lower(lowered)
+    x = lowered.inputs[0]
+    zero = x.type.quantization.zero_point[0] if x.type.quantization is not None else 0
+    low, high = x.type.bounds
+    found: dict[str, Array] = {}
+
+    def keep(value: Value, array: Array) -> None:
+        found[value.name] = array
+
+    run_integer(lowered, {x.name: np.full(x.shape, min(max(zero, low), high), x.type.dtype.numpy)}, keep)
+    return found
+
+
+class _Streaming:
+    """Rebuilds the graph node by node."""
+
+    def __init__(self, graph: Graph, frames: int, quiet: Mapping[str, Array]) -> None:
+        self.old = graph
+        self.new = Graph(graph.name, meta=dict(graph.meta))
+        self.frames = frames
+        self.quiet = quiet
+        self.done: dict[int, _Frames] = {}
+        self.lines: dict[tuple[int, int], Value] = {}
+        self.notes: list[str] = []
+
+    def result(self) -> Graph:
+        """The new graph. Raises _OtherStepError when the strides do not divide the frames."""
+        x = self.old.inputs[0]
+        axis = _time_axis(x)
+        window = x.shape[axis]
+        fresh = Value(x.name, replace(x.type, shape=_resized(x.shape, axis, self.frames)))
+        self.new.inputs = [fresh]
+        self.done[id(x)] = _Frames(fresh, axis, self.frames, False)
+        for node in self.old.nodes:
+            self._rebuild(node)
+        self.new.outputs = [self._whole(v) for v in self.old.outputs]
+        self.new.meta["stream"] = {"window": window, "frames": self.frames}
+        self.new.meta["notes"] = [*self.old.meta.get("notes", []), *self.notes]
+        self._tell_borders(x, axis)
+        return self.new
+
+    def _tell_borders(self, x: Value, axis: int) -> None:
+        """The input's shape in the original layout has fewer frames, too."""
+        borders = {kind: dict(self.old.meta.get(kind, {})) for kind in ("inputs", "outputs")}
+        known = dict(borders["inputs"].get(x.name, {}))
+        source = list(known.get("source_shape", x.shape))
+        perm = known.get("perm")
+        place = int(perm[axis]) if perm else axis if len(source) == len(x.shape) else source.index(x.shape[axis])
+        source[place] = self.frames
+        self.new.meta["stream"]["axis"] = place
+        self.new.meta.update({**borders, "inputs": {**borders["inputs"], x.name: {**known, "source_shape": source}}})
+
+    def _rebuild(self, node: Node) -> None:
+        moving = [v for v in node.inputs if v is not None and id(v) in self.done and not self.done[id(v)].whole]
+        if moving:
+            found = HANDLERS.get(node.op, _pointwise if operator(node.op).kernels == "lookup" else _opaque)(self, node)
+            if found is not None:
+                self.done[id(node.output)] = replace(found, whole=found.count == node.output.shape[found.axis])
+                return
+        inputs = [None if v is None else self._whole(v) for v in node.inputs]
+        made = self.make(node, inputs, node.attrs)
+        self.done[id(node.output)] = _Frames(made, 0, 0, True)
+
+    def make(self, node: Node, inputs: list[Value | None], attrs: Mapping[str, Attr]) -> Value:
+        """The node's output over these inputs instead of its own."""
+        old = node.output
+        made = make_node(node.op, node.name, inputs, attrs, output_names=[old.name], dtype=old.type.dtype)
+        made.output.type = replace(old.type, shape=made.output.shape)
+        self.new.nodes.append(made)
+        return made.output
+
+    def _view(self, value: Value, shape: tuple[int, ...], name: str) -> Value:
+        if value.shape == shape:
+            return value
+        node = make_node("reshape", name, [value], {"shape": shape}, output_names=[name], dtype=value.type.dtype)
+        node.output.type = replace(value.type, shape=shape)
+        self.new.nodes.append(node)
+        return node.output
+
+    def frames_of(self, value: Value) -> _Frames | None:
+        """What there is of a value of the original; None for constants."""
+        return self.done.get(id(value))
+
+    def _whole(self, value: Value) -> Value:
+        """The complete window of a value of the original."""
+        known = self.done.get(id(value))
+        if known is None:
+            return value  # a constant
+        return known.value if known.whole else self.line(value, value.shape[known.axis])
+
+    def line(self, value: Value, frames: int) -> Value:
+        """The newest `frames` frames of a value of which each call brings some."""
+        known = self.done[id(value)]
+        if frames == known.count:
+            return known.value
+        if (id(value), frames) not in self.lines:
+            self.lines[id(value), frames] = self._new_line(value, known, frames)
+        return self.lines[id(value), frames]
+
+    def _new_line(self, value: Value, known: _Frames, frames: int) -> Value:
+        name = f"{value.name}.last_{frames}"
+        rest = value.shape[known.axis + 1 :]
+        x = self._view(known.value, (1, known.count, *rest), f"{value.name}.frames_{frames}")
+        quiet = np.ascontiguousarray(self.quiet[value.name].take([0], axis=known.axis).reshape(1, 1, *rest))
+        first = Value(f"{name}.first", replace(value.type, shape=quiet.shape), quiet)
+        node = make_node("delay_line", name, [x, first], {"frames": frames}, output_names=[name], dtype=x.type.dtype)
+        node.output.type = replace(value.type, shape=node.output.shape)
+        self.new.nodes.append(node)
+        return self._view(node.output, _resized(value.shape, known.axis, frames), f"{name}.shaped")
+
+    def cut(self, value: Value, axis: int, begin: int, end: int) -> Value:
+        """Frames `begin` to `end` of a value of the new graph."""
+        if (begin, end) == (0, value.shape[axis]):
+            return value
+        name = f"{value.name}.{begin}_{end}"
+        ends = _resized(value.shape, axis, end)
+        begins = tuple(begin if a == axis else 0 for a in range(len(ends)))
+        attrs = {"begin": begins, "end": ends, "strides": (1,) * len(ends)}
+        node = make_node("slice", name, [value], attrs, output_names=[name], dtype=value.type.dtype)
+        node.output.type = replace(value.type, shape=node.output.shape)
+        self.new.nodes.append(node)
+        return node.output
+
+
+Handler = Callable[[_Streaming, Node], "_Frames | None"]
+"""Rebuilds a node over new frames only; None when it needs the whole window."""
+
+
+def _resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
+    return (*shape[:axis], size, *shape[axis + 1 :])
+
+
+def _opaque(_streaming: _Streaming, _node: Node) -> None:
+    return None
+
+
+def _pointwise(streaming: _Streaming, node: Node) -> _Frames | None:
+    """Every frame alone, all inputs in step."""
+    rank = len(node.output.shape)
+    inputs: list[Value | None] = []
+    lead: _Frames | None = None
+    for value in node.inputs:
+        known = None if value is None else streaming.frames_of(value)
+        if value is None or known is None or known.whole:
+            inputs.append(value if known is None else known.value)
+            continue
+        if lead is not None and (lead.axis, lead.count) != (known.axis, known.count):
+            return None
+        if len(value.shape) != rank:
+            return None
+        lead = known
+        inputs.append(known.value)
+    assert lead is not None
+    back = rank - lead.axis
+    others = [v for v in inputs if v is not None and v is not lead.value and len(v.shape) >= back]
+    if any(v.shape[-back] not in ((1,) if v.is_constant else (1, lead.count)) for v in others):
+        return None
+    return _Frames(streaming.make(node, inputs, node.attrs), lead.axis, lead.count, False)
+
+
+def _rows(streaming: _Streaming, node: Node) -> _Frames | None:
+    """Operators along the last axis: dense, softmax."""
+    known = streaming.frames_of(node.input(0))
+    if known is None or known.axis == len(node.input(0).shape) - 1:
+        return None
+    made = streaming.make(node, [known.value, *node.inputs[1:]], node.attrs)
+    return _Frames(made, known.axis, known.count, False)
+
+
+def _window(streaming: _Streaming, node: Node) -> _Frames | None:
+    """Convolution and pooling: the frames that the new outputs read."""
+    x = node.input(0)
+    known = streaming.frames_of(x)
+    assert known is not None
+    axis = known.axis
+    if axis not in (1, 2):
+        return None
+    a, at = node.attrs, axis - 1
+    if a["pads"][at] or a["pads"][at + 2]:
+        streaming.notes.append(f"{node.name} pads over time: it and what follows run over the whole window every call")
+        return None
+    taps = a["kernel"][at] if "kernel" in a else node.input(1).shape[0 if node.op == "depthwise_conv2d" else 1 :][at]
+    span, stride = (taps - 1) * a.get("dilations", (1, 1))[at] + 1, a["strides"][at]
+    outputs = node.output.shape[axis]
+    if outputs == 1:
+        count = 1  # only the newest result matters, whatever the stride
+    elif known.count % stride:
+        raise _OtherStepError
+    else:
+        count = known.count // stride
+    read = (count - 1) * stride + span
+    late = x.shape[axis] - ((outputs - 1) * stride + span)  # frames at the end that no window of the original reaches
+    kept = max(read + late, known.count)
+    part = streaming.cut(streaming.line(x, kept), axis, kept - late - read, kept - late)
+    return _Frames(streaming.make(node, [part, *node.inputs[1:]], a), axis, count, False)
+
+
+def _joined(streaming: _Streaming, node: Node) -> _Frames | None:
+    """Concatenation along another axis than time."""
+    parts = [streaming.frames_of(v) for v in node.inputs if v is not None]
+    lead = next(p for p in parts if p is not None and not p.whole)
+    axis = normal_axis(node.attrs["axis"], len(node.output.shape))
+    if axis == lead.axis or any(p is None or p.whole or (p.axis, p.count) != (lead.axis, lead.count) for p in parts):
+        return None
+    made = streaming.make(node, [p.value for p in parts if p is not None], node.attrs)
+    return _Frames(made, lead.axis, lead.count, False)
+
+
+def _padded(streaming: _Streaming, node: Node) -> _Frames | None:
+    known = streaming.frames_of(node.input(0))
+    assert known is not None
+    if any(node.attrs["pads"][known.axis]):
+        return None
+    return _Frames(streaming.make(node, [known.value], node.attrs), known.axis, known.count, False)
+
+
+def _sliced(streaming: _Streaming, node: Node) -> _Frames | None:
+    """A part in time is an older part of the stream; what is left out at the front is simply not read."""
+    x, a = node.input(0), node.attrs
+    known = streaming.frames_of(x)
+    assert known is not None
+    axis, total = known.axis, x.shape[known.axis]
+    if a["strides"][axis] != 1 or known.count > a["end"][axis] - a["begin"][axis]:
+        return None
+    late = total - a["end"][axis]
+    part = streaming.cut(streaming.line(x, known.count + late), axis, 0, known.count)
+    begin, end = list(a["begin"]), list(a["end"])
+    begin[axis], end[axis] = 0, known.count
+    if tuple(end) != part.shape or any(begin):
+        part = streaming.make(node, [part], {**a, "begin": tuple(begin), "end": tuple(end)})
+    return _Frames(part, axis, known.count, False)
+
+
+def _reshaped(streaming: _Streaming, node: Node) -> _Frames | None:
+    """Another shape of every frame."""
+    known = streaming.frames_of(node.input(0))
+    assert known is not None
+    shape, total = node.output.shape, node.input(0).shape[known.axis]
+    for axis in range(1, len(shape)):
+        if shape[axis] == total and prod(shape[:axis]) == 1:
+            made = streaming.make(node, [known.value], {"shape": _resized(shape, axis, known.count)})
+            return _Frames(made, axis, known.count, False)
+    return None
+
+
+def _transposed(streaming: _Streaming, node: Node) -> _Frames | None:
+    known = streaming.frames_of(node.input(0))
+    assert known is not None
+    axis = tuple(node.attrs["perm"]).index(known.axis)
+    if axis == 0 or prod(node.output.shape[:axis]) != 1:
+        return None
+    return _Frames(streaming.make(node, [known.value], node.attrs), axis, known.count, False)
+
+
+def _averaged(streaming: _Streaming, node: Node) -> _Frames | None:
+    known = streaming.frames_of(node.input(0))
+    assert known is not None
+    axes = {normal_axis(a, len(node.input(0).shape)) for a in node.attrs["axes"]}
+    if known.axis in axes or 0 in axes:
+        return None
+    axis = known.axis if node.attrs["keepdims"] else known.axis - sum(a < known.axis for a in axes)
+    return _Frames(streaming.make(node, [known.value], node.attrs), axis, known.count, False)
+
+
+HANDLERS: dict[str, Handler] = {
+    **dict.fromkeys(BINARY, _pointwise),
+    **dict.fromkeys(WINDOWS, _window),
+    "concat": _joined,
+    "dense": _rows,
+    "mean": _averaged,
+    "pad": _padded,
+    "reshape": _reshaped,
+    "slice": _sliced,
+    "softmax": _rows,
+    "transpose": _transposed,
+}
