@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,19 +61,23 @@ def open_local(port: str, folders: Sequence[Path], board: Board, compiler: str =
 
     Closing the stream ends it. PortError, EmulationError, and those of `build_firmware`.
     """
-    with tempfile.TemporaryDirectory(prefix="edgeq-device-") as work:
+    # QEMU reads the program when somebody connects, so the folder stays as long as the device.
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgeq-device-")))
         if port.startswith(SIMULATOR):
-            local = start_simulator(build_firmware(folders, load_board("host"), Path(work), sanitize=True))
+            local = start_simulator(build_firmware(folders, load_board("host"), work, sanitize=True))
         else:
             name = port.removeprefix(QEMU)
-            local = start_qemu(build_firmware(folders, load_board(name) if name else board, Path(work), compiler))
+            local = start_qemu(build_firmware(folders, load_board(name) if name else board, work, compiler))
+        stack.callback(local.close)
         try:
-            return open_port(local.url, on_close=local.close)
+            stream = open_port(local.url)
         except PortError as error:
             time.sleep(0.2)  # what ends at once has something to say
-            said = local.last_words()
-            local.close()
-            raise EmulationError(f"the device did not start: {said or error.message}", where=port) from error
+            said = local.last_words() or error.message
+            raise EmulationError(f"the device did not start: {said}", where=port) from error
+        stream.on_close = stack.pop_all().close
+        return stream
 
 
 def start_simulator(program: Program) -> LocalDevice:
@@ -95,7 +100,7 @@ def start_qemu(program: Program) -> LocalDevice:
     """
     command = qemu_command(program)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        uart = f"socket,id=uart,fd={server.fileno()},server=on,wait=on"
+        uart = f"socket,id=uart,fd={server.fileno()},server=on,wait=on,nodelay=on"
         process = subprocess.Popen(
             [*command, "-chardev", uart, "-serial", "chardev:uart"],
             pass_fds=[server.fileno()],

@@ -28,10 +28,12 @@ def _serial() -> Any:
 
 
 class SerialStream:
-    """A port of pyserial as a line. on_close: what to end with it, such as an emulator behind the port."""
+    """A port of pyserial as a line."""
 
-    def __init__(self, port: Any, where: str, on_close: Callable[[], None] | None = None) -> None:
-        self._port, self._where, self._on_close = port, where, on_close
+    def __init__(self, port: Any, where: str) -> None:
+        self.on_close: Callable[[], None] | None = None
+        """What to end with it, such as an emulator behind the port."""
+        self._port, self._where = port, where
         self._serial = _serial()
 
     def read(self, seconds: float) -> bytes:
@@ -68,8 +70,8 @@ class SerialStream:
         """Closes the port, and ends what is behind it."""
         with contextlib.suppress(OSError, self._serial.SerialException):
             self._port.close()
-        if self._on_close is not None:
-            self._on_close()
+        if self.on_close is not None:
+            self.on_close()
 
     def _lost(self, error: Exception) -> LinkLostError:
         return LinkLostError(
@@ -79,7 +81,7 @@ class SerialStream:
         )
 
 
-def open_port(url: str, baud: int = DEFAULT_BAUD, on_close: Callable[[], None] | None = None) -> SerialStream:
+def open_port(url: str, baud: int = DEFAULT_BAUD) -> SerialStream:
     """The line behind a port's name or one of pyserial's URLs (socket://HOST:PORT, loop://, ...). PortError."""
     serial = _serial()
     try:
@@ -87,7 +89,7 @@ def open_port(url: str, baud: int = DEFAULT_BAUD, on_close: Callable[[], None] |
         port.open()
     except (OSError, ValueError, serial.SerialException) as error:
         raise PortError(f"cannot open the port: {_reason(error)}", where=url, hint=_advice(error)) from error
-    return SerialStream(port, url, on_close)
+    return SerialStream(port, url)
 
 
 def _reason(error: Exception) -> str:
