@@ -14,6 +14,7 @@ from edgeq.ops.accumulate import real_clamp
 from edgeq.ops.base import Params
 from edgeq.ops.fixed_point import clamp_bounds
 from edgeq.ops.inferences import Operands, each_inference, operand
+from edgeq.ops.row_window import EACH_ROW, RowWindow
 from edgeq.ops.strides import merge_axes, packed_steps
 
 ATTRIBUTES: dict[str, Any] = {"clamp_min": None, "clamp_max": None}
@@ -76,6 +77,15 @@ def loop_params(node: Node) -> Params:
     for name, values in (("", [1] * missing + extents), ("a_", [0] * missing + a), ("b_", [0] * missing + b)):
         params.update({name + level: value for level, value in zip(LEVELS, values, strict=True)})
     return params
+
+
+def pair_rows(node: Node) -> RowWindow | None:
+    """`Operator.row_window`: constants must be the same for all rows, and only they may stretch along them."""
+    for value in (node.input(0), node.input(1)):
+        allowed = ((), (1,)) if value.is_constant else (node.output.shape[-3:-2],)
+        if value.shape[-3:-2] not in allowed:
+            return None
+    return EACH_ROW
 
 
 def output_params(node: Node) -> Params:

@@ -13,6 +13,7 @@ from edgeq.ir.types import Array
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.inferences import Operands, each_inference, inference_count, normal_axis, operand
 from edgeq.ops.registry import register
+from edgeq.ops.row_window import EACH_ROW, RowWindow
 
 
 def _values(node: Node) -> list[Value]:
@@ -64,6 +65,10 @@ class Concat(Operator):
             "count": len(chunks),
             "chunks": np.array(chunks, dtype=np.int32),
         }
+
+    def row_window(self, node: Node) -> RowWindow | None:
+        beyond_rows = normal_axis(node.attrs["axis"], len(node.output.shape)) > 1
+        return EACH_ROW if beyond_rows and not any(v.is_constant for v in _values(node)) else None
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
         return self.compute(node, inputs)

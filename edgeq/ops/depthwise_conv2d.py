@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeq.ir.graph import Node
+from edgeq.ir.graph import Attr, Node
 from edgeq.ir.types import Array
 from edgeq.ops.accumulate import (
     LEVEL_ATTRIBUTES,
@@ -18,7 +18,8 @@ from edgeq.ops.accumulate import (
 )
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
-from edgeq.ops.windows import patches, pixel_lead, shape_params, window_output
+from edgeq.ops.row_window import RowWindow
+from edgeq.ops.windows import patches, pixel_lead, shape_params, window_output, window_pads, window_rows
 
 
 @register
@@ -77,6 +78,12 @@ class DepthwiseConv2d(Operator):
     def macs(self, node: Node) -> int:
         kh, kw, _ = node.input(1).shape
         return node.output.type.elements * kh * kw
+
+    def row_window(self, node: Node) -> RowWindow | None:
+        return window_rows(node, node.input(1).shape[0], node.attrs["dilations"][0])
+
+    def with_row_pads(self, node: Node, top: int, bottom: int) -> dict[str, Attr]:
+        return window_pads(node, top, bottom)
 
     def facts(self, node: Node) -> dict[str, int]:
         return super().facts(node) | accumulation_facts(node, 2) | pixel_lead(node)

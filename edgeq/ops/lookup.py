@@ -11,6 +11,7 @@ from edgeq.ir.types import Array
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import quantize_multiplier, requantize
 from edgeq.ops.inferences import Operands, operand, require_int8
+from edgeq.ops.row_window import EACH_ROW, RowWindow
 
 EVERY_INT8 = np.arange(-128, 128, dtype=np.int64)
 
@@ -39,6 +40,9 @@ class TableOperator(Operator):
         results = np.clip(self.integers(node, EVERY_INT8), -128, 127).astype(np.int8)
         # The index is the input's byte read as unsigned: 0..127, then -128..-1.
         return {"count": node.output.type.elements, "table": np.roll(results, 128)}
+
+    def row_window(self, node: Node) -> RowWindow | None:
+        return EACH_ROW
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
         return [node.params["table"][operand(inputs, 0).view(np.uint8)]]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeq.ir.graph import Node
+from edgeq.ir.graph import Attr, Node
 from edgeq.ir.types import Array
 from edgeq.ops.accumulate import real_clamp
 from edgeq.ops.base import Operator, Params
@@ -14,7 +14,8 @@ from edgeq.ops.fixed_point import clamp_bounds
 from edgeq.ops.inferences import Operands, operand, require_int8, require_one_image
 from edgeq.ops.pooling import ATTRIBUTES, pool_shape
 from edgeq.ops.registry import register
-from edgeq.ops.windows import patches, pixel_lead, shape_params
+from edgeq.ops.row_window import RowWindow
+from edgeq.ops.windows import patches, pixel_lead, shape_params, window_pads, window_rows
 
 
 @register
@@ -50,6 +51,12 @@ class MaxPool2d(Operator):
         a, p = node.attrs, node.params
         view = patches(operand(inputs, 0), a["kernel"], a["strides"], (1, 1), a["pads"], -128)
         return [np.clip(view.max(axis=(3, 4)), p["clamp_min"], p["clamp_max"]).astype(np.int8)]
+
+    def row_window(self, node: Node) -> RowWindow | None:
+        return window_rows(node, node.attrs["kernel"][0])
+
+    def with_row_pads(self, node: Node, top: int, bottom: int) -> dict[str, Attr]:
+        return window_pads(node, top, bottom)
 
     def facts(self, node: Node) -> dict[str, int]:
         kernel = node.attrs["kernel"]

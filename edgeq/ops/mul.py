@@ -9,10 +9,19 @@ import numpy as np
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.ops.base import Operator, Params
-from edgeq.ops.broadcast import ATTRIBUTES, apply_pairs, broadcast_shape, loop_params, output_params, real_pairs
+from edgeq.ops.broadcast import (
+    ATTRIBUTES,
+    apply_pairs,
+    broadcast_shape,
+    loop_params,
+    output_params,
+    pair_rows,
+    real_pairs,
+)
 from edgeq.ops.fixed_point import check_accumulator, quantize_multiplier, requantize
 from edgeq.ops.inferences import Operands, require_int8
 from edgeq.ops.registry import register
+from edgeq.ops.row_window import RowWindow
 
 LARGEST_PRODUCT = 255 * 255
 """|qa - za| * |qb - zb| of int8 values."""
@@ -47,6 +56,9 @@ class Mul(Operator):
             "shift": shift,
             **output_params(node),
         }
+
+    def row_window(self, node: Node) -> RowWindow | None:
+        return pair_rows(node)
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
         p = node.params

@@ -7,12 +7,13 @@ from typing import ClassVar
 import numpy as np
 
 from edgeq.errors import UnsupportedError
-from edgeq.ir.graph import Node
+from edgeq.ir.graph import Attr, Node
 from edgeq.ir.types import Array
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import clamp_bounds
 from edgeq.ops.inferences import Operands, each_inference, operand, require_int8
 from edgeq.ops.registry import register
+from edgeq.ops.row_window import RowWindow
 from edgeq.ops.strides import packed_steps
 
 LOOPS = 3
@@ -72,6 +73,14 @@ class Pad(Operator):
             **{f"extent_{i}": e for i, e in enumerate([1] * missing + extents)},
             **{f"step_{i}": s for i, s in enumerate([0] * missing + steps)},
         }
+
+    def row_window(self, node: Node) -> RowWindow | None:
+        pads = node.attrs["pads"]
+        return RowWindow(before=pads[1][0]) if len(pads) == 4 and not any(pads[0]) else None
+
+    def with_row_pads(self, node: Node, top: int, bottom: int) -> dict[str, Attr]:
+        images, _, *others = node.attrs["pads"]
+        return {**node.attrs, "pads": (images, (top, bottom), *others)}
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
         return [self._pad(node, inputs, node.params["value"])]

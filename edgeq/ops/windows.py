@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from edgeq.ir.graph import Node
+from edgeq.ir.graph import Attr, Node
 from edgeq.ir.types import Array
+from edgeq.ops.row_window import RowWindow
 
 Pair = tuple[int, int]
 
@@ -64,6 +65,17 @@ def shape_params(node: Node, kernel: Pair, dilations: Pair = (1, 1)) -> dict[str
         "pad_top": top,
         "pad_left": left,
     }
+
+
+def window_rows(node: Node, kernel_h: int, dilation_h: int = 1) -> RowWindow:
+    """`Operator.row_window` of sliding windows."""
+    return RowWindow((kernel_h - 1) * dilation_h + 1, node.attrs["strides"][0], node.attrs["pads"][0])
+
+
+def window_pads(node: Node, top: int, bottom: int) -> dict[str, Attr]:
+    """`Operator.with_row_pads` of sliding windows."""
+    _, left, _, right = node.attrs["pads"]
+    return {**node.attrs, "pads": (top, left, bottom, right)}
 
 
 def pixel_lead(node: Node) -> dict[str, int]:

@@ -25,8 +25,8 @@ def improve(buffers: Sequence[Buffer], total: int, bound: int) -> tuple[int, boo
     """
     if total <= bound:
         return total, True
-    if len(buffers) > MOST_BUFFERS:
-        return total, False
+    if len(buffers) > MOST_BUFFERS or any(b.parts for b in buffers):
+        return total, False  # what has parts may lie in another's hole: no longer above it or below
     search = _Search(buffers, total, bound)
     finished = search.extend([], frozenset(range(len(buffers))), 0)
     for buffer, offset in zip(buffers, search.offsets, strict=True):
