@@ -30,6 +30,7 @@ from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.passes.simplify import is_fake_quantized
 from edgeq.passes.stream import stream as over_time
 from edgeq.projects import model_folders
+from edgeq.quant.apply import settings_of
 from edgeq.quant.plan import Plan, check_plan, read_plan
 from edgeq.quant.schemes import WeightScheme, parse_scheme, plan_weights
 from edgeq.report.capacity import check_capacity
@@ -80,6 +81,9 @@ def compile_model(
     weights: str | None = None,
     weights_edges: str | None = None,
     plan: Path | str | Plan | None = None,
+    methods: str | Sequence[str] | None = None,
+    calibration: str | None = None,
+    seed: int | None = None,
     optimize: str = "balanced",
     require_int: bool = False,
     keep_dead: bool = False,
@@ -92,7 +96,9 @@ def compile_model(
 
     calibrate: samples for float models, an npz file or arrays by input name. weights, weights_edges: how the weights of
     a float model are stored, and those of its first, last and depthwise layers (docs/quantization.md); None: int8.
-    plan: the same layer by layer, and for activations, as a file or an object (docs/tune.md). require_int: refuse
+    plan: the same layer by layer, and for activations, as a file or an object (docs/tune.md). methods, calibration,
+    seed: how a float model is quantized (docs/quantization.md); None: as the plan says, else "auto", the format's
+    default, 0. require_int: refuse
     models with float operators instead of quantizing them. keep_dead: compute channels too that never change or that
     nothing reads. max_ram: the most bytes that the arena may take, with slower kernels if need be. stream: of a network
     over a window of time, take only the newest frames per call and keep what is still needed of older ones.
@@ -108,7 +114,7 @@ def compile_model(
     graph = load_model(path, dimensions=dimensions)
     prepare(graph)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    integer, real = _integer_graph(graph, calibrate, require_int, given, digest)
+    integer, real = _integer_graph(graph, calibrate, require_int, given, digest, (methods, calibration, seed))
     if stream:
         integer, real = over_time(integer), None  # the float network is still one over the whole window
     to_integer(integer)
@@ -179,9 +185,16 @@ def _given_plan(plan: Path | str | Plan | None, weights: str | None, edges: str 
 
 
 def _integer_graph(
-    graph: Graph, calibrate: Path | str | Mapping[str, Any] | None, require_int: bool, given: Given, sha256: str
+    graph: Graph,
+    calibrate: Path | str | Mapping[str, Any] | None,
+    require_int: bool,
+    given: Given,
+    sha256: str,
+    said: tuple[str | Sequence[str] | None, str | None, int | None],
 ) -> tuple[Graph, Graph | None]:
-    """(quantized graph, the real graph it was made from or None). sha256: of the model's file."""
+    """(quantized graph, the real graph it was made from or None). sha256: of the model's file; said: methods,
+    calibration and seed.
+    """
     option = "--plan" if isinstance(given, Plan) else "--weights"
     if is_quantized(graph):
         if given is not None:
@@ -205,7 +218,7 @@ def _integer_graph(
         given = Plan.of_weights(plan_weights(graph, *given))
     elif given is not None:
         check_plan(given, graph, sha256)
-    return calibrated_graph(graph, calibrate, given), graph
+    return calibrated_graph(graph, calibrate, given, settings_of(given or Plan(), *said)), graph
 
 
 def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str) -> dict[str, Any] | None:

@@ -66,3 +66,16 @@ samples = click.option(
     show_default=True,
     help="Random samples when there are no --inputs.",
 )
+methods = click.option(
+    "--method",
+    "methods",
+    metavar="NAME[,NAME]",
+    help="How a float model is rounded: auto, none, best, or methods by name (edgeq methods).  [default: auto]",
+)
+calibration = click.option(
+    "--calibration",
+    metavar="METHOD",
+    help="How the ranges of activations are chosen: min-max, percentile, mse or entropy.  "
+    "[default: min-max at eight bits, mse below]",
+)
+seed = click.option("--seed", type=click.IntRange(0), help="Of the methods that learn.  [default: 0]")

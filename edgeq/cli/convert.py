@@ -33,6 +33,9 @@ from edgeq.cli.measure import print_verification
     metavar="FILE",
     help="How each layer is stored: a TOML file that `edgeq tune` wrote, or you.",
 )
+@arguments.methods
+@arguments.calibration
+@arguments.seed
 @click.option(
     "--optimize",
     type=click.Choice(["size", "speed", "balanced"]),

@@ -25,6 +25,7 @@ def build_manifest(
         "abi": ABI_VERSION,
         **facts,
         "notes": list(graph.meta.get("notes", [])),
+        "quantization": graph.meta.get("quantization"),
         "requantization": REQUANTIZATION,
         "inputs": [_endpoint(v, plan, graph.meta.get("inputs", {})) for v in graph.inputs],
         "outputs": [_endpoint(v, plan, graph.meta.get("outputs", {})) for v in graph.outputs],

@@ -1,0 +1,90 @@
+"""Runs the chosen methods over a float network and says what each has done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgeq.errors import UsageError
+from edgeq.ir.graph import Graph
+from edgeq.quant.calibration import check_calibration
+from edgeq.quant.methods.base import Method
+from edgeq.quant.methods.registry import chosen_methods
+from edgeq.quant.plan import Plan
+from edgeq.quant.work import STEPS, Work
+
+_KEYS = ("methods", "calibration", "seed", "steps")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a float network is quantized.
+
+    methods: `auto`, `none`, `best` or names; calibration: how ranges are chosen, None for the default of the format;
+    seed and steps: of the methods that learn.
+    """
+
+    methods: str | tuple[str, ...] = "auto"
+    calibration: str | None = None
+    seed: int = 0
+    steps: int = STEPS
+
+    def chosen(self) -> list[Method]:
+        """The methods in the order in which they run. Raises UsageError."""
+        return chosen_methods(self.methods)
+
+
+def settings_of(
+    plan: Plan,
+    methods: str | Sequence[str] | None = None,
+    calibration: str | None = None,
+    seed: int | None = None,
+) -> Settings:
+    """What is said here, else what the plan's [methods] says, else the defaults. Raises UsageError."""
+    said = dict(plan.methods)
+    if unknown := sorted(set(said) - set(_KEYS)):
+        raise UsageError(
+            f"the plan's [methods] has an unknown key {unknown[0]!r}", hint=f"known are: {', '.join(_KEYS)}"
+        )
+    given = {"methods": methods, "calibration": calibration, "seed": seed}
+    said |= {key: value for key, value in given.items() if value is not None}
+    if not isinstance(said.get("methods", ""), str):
+        said["methods"] = tuple(said["methods"])
+    for key in ("seed", "steps"):
+        if not isinstance(said.get(key, 1), int) or said.get(key, 1) < 0:
+            raise UsageError(f"{key} is a number of 0 or more, not {said[key]!r}")
+    settings = Settings(**said)
+    settings.chosen()
+    check_calibration(settings.calibration)
+    return settings
+
+
+def apply_methods(work: Work, settings: Settings) -> Graph:
+    """The quantized graph; `meta["quantization"]` says what was done and what it brought (docs/quantization.md)."""
+    chosen = settings.chosen()
+    layers, whole = work.fidelity() if chosen else ({}, None)
+    effects: list[dict[str, Any]] = []
+    trail = {name: [sqnr] for name, sqnr in layers.items()}
+    before = whole
+    for method in chosen:
+        did = method.apply(work)
+        layers, after = work.fidelity()
+        for name, sqnr in layers.items():
+            trail.setdefault(name, []).append(sqnr)
+        effects.append({"method": method.name, "did": did, "before_db": before, "after_db": after})
+        before = after
+    quantized = work.quantized()
+    quantized.meta["quantization"] = {
+        "calibration": settings.calibration,
+        "seed": settings.seed if any(m.learns for m in chosen) else None,
+        "methods": effects,
+        "layers": [_layer(work, name, sqnr) for name, sqnr in trail.items()],
+    }
+    return quantized
+
+
+def _layer(work: Work, name: str, sqnr: Sequence[float | None]) -> dict[str, Any]:
+    plan = work.plan.layer(name)
+    entry: Mapping[str, Any] = {"name": name, "weights": str(plan.weights), "activations": plan.activations}
+    return {**entry, "before_db": sqnr[0], "after_db": sqnr[-1]}

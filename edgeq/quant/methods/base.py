@@ -1,0 +1,38 @@
+"""What a method of post-training quantization must be able to say and do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import IntEnum
+from typing import ClassVar
+
+from edgeq.quant.work import Work
+
+
+class Stage(IntEnum):
+    """When a method runs; within a stage by `order`."""
+
+    REWRITE = 0
+    """The float network becomes another one with the same results, which rounds better."""
+    ROUND = 1
+    """Weights get integers other than the nearest, and scales."""
+    CORRECT = 2
+    """What rounding has done is made up for."""
+
+
+class Method(ABC):
+    """A row of the registry of methods; one file each."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    stage: ClassVar[Stage]
+    order: ClassVar[int] = 0
+    source: ClassVar[str]
+    """Where it comes from."""
+    learns: ClassVar[bool] = False
+    """Whether it needs PyTorch: pip install 'edgeq[train]'."""
+
+    @abstractmethod
+    def apply(self, work: Work) -> str:
+        """Changes `work` in place; says in a few words what it did. A REWRITE calls `work.restart` when it changed the
+        graph. Raises EdgeqError."""
