@@ -88,6 +88,14 @@ MORE: dict[str, Case] = {
     "dense of whole buffers": make_case("dense", (1, 256), (64, 256), shifts=(-14, -11), clamp=(-20, 100)),
     "dense ties": tied(make_case("dense", (1, 40, 8), (12, 8), output_zero_point=-2)),
     "depthwise columns": make_case("depthwise_conv2d", (1, 33, 5, 8), (3, 3, 8), pads=(1, 1, 1, 1)),
+    "depthwise tall": make_case("depthwise_conv2d", (1, 51, 2, 8), (3, 3, 8), pads=(2, 0, 0, 2), clamp=(-20, 30)),
+    "depthwise tall ends": make_case("depthwise_conv2d", (1, 6, 1, 4), (3, 3, 4), pads=(0, 1, 2, 1), extreme=1),
+    "depthwise tall constants": constant_channels(
+        make_case("depthwise_conv2d", (1, 7, 4, 8), (3, 3, 8), pads=(1, 1, 1, 1), input_zero_point=-128)
+    ),
+    "depthwise tall deepest": make_case(
+        "depthwise_conv2d", (1, 8, 5, 8), (3, 3, 8), pads=(1, 1, 1, 1), shifts=(-31, -13)
+    ),
     "depthwise lines": make_case("depthwise_conv2d", (1, 3, 49, 4), (3, 3, 4), pads=(1, 1, 1, 1), clamp=(-20, 30)),
     "depthwise inside": make_case("depthwise_conv2d", (1, 6, 7, 12), (3, 3, 12), output_zero_point=-128),
     "depthwise far outside": make_case("depthwise_conv2d", (1, 1, 2, 4), (3, 3, 4), pads=(4, 5, 3, 6)),
@@ -148,6 +156,8 @@ def depthwise(draw: st.DrawFn) -> Case:
     pads = [draw(st.integers(0 if n > 2 else 1, 3)) for n in size * 2]
     if draw(st.booleans()) and min(size) > 2:
         pads[:2] = 0, 0  # may run in place
+    if draw(st.booleans()):
+        pads = [1] * 4  # outputs as large as inputs
     channels = 4 * draw(st.integers(1, 3))
     return make_case(
         "depthwise_conv2d",

@@ -69,12 +69,20 @@ void edgeq_depthwise_conv2d_a8_w8_4ch__c(const edgeq_depthwise_conv2d_t *layer, 
 void edgeq_depthwise_conv2d_a8_w8_4ch__dsp(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);
 
-/* For cores with the DSP extension: 3x3, steps and dilations of 1, depth_multiplier == 1, in_c % 4 == 0, every shift at
- * least one bit to the right, |accumulators| < 2^29. weights: per channel 20 bytes, every 4 channels in the order 0, 2,
- * 1, 3; with w[line][position] as [ky][kx], or as [kx][ky] where out_h > out_w: w00 w01 w10 w11, w02 w20 w12 w21, shift
- * w22 0 0, then as words 2 m - 2^32 (modulo 2^32) and the bias. bias, multiplier and shift: not read. */
+/* For cores with the DSP extension: 3x3, steps and dilations of 1, depth_multiplier == 1, in_c % 4 == 0, out_h <=
+ * out_w, every shift at least one bit to the right, |accumulators| < 2^29. weights: per channel 20 bytes, every 4
+ * channels in the order 0, 2, 1, 3; with w[line][position] as [ky][kx], or (below) as [kx][ky] where out_h > out_w: w00
+ * w01 w10 w11, w02 w20 w12 w21, shift w22 0 0, then as words 2 m - 2^32 (modulo 2^32) and the bias. bias, multiplier
+ * and shift: not read. scratch: 32 bytes for each of n + 2 positions, n: out_w, at most 48, filled up to a multiple
+ * of 3. */
 void edgeq_depthwise_conv2d_a8_w8_3x3__dsp(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);
+
+/* The same for any out_h, with outputs as large as inputs; the output may be the input, but not lie over it otherwise.
+ * scratch: 4 bytes per position of the input with its padding, and 32 for each of n + 2 positions, n: outputs on the
+ * longer side, at most 48, filled up to a multiple of 3. */
+void edgeq_depthwise_conv2d_a8_w8_3x3_plane__dsp(const edgeq_depthwise_conv2d_t *layer, const int8_t *input,
+                                                 int8_t *output, void *scratch);
 
 /* Arm cores with MVE, depth_multiplier == 1, up to 30 taps, weights >= -127; 8 channels at a time. weights: a line of
  * input zero points, channels filled up to a multiple of 8; then [c / 8][tap][8]. Up to 7 bytes behind the
@@ -82,6 +90,10 @@ void edgeq_depthwise_conv2d_a8_w8_3x3__dsp(const edgeq_depthwise_conv2d_t *layer
  */
 void edgeq_depthwise_conv2d_a8_w8_8ch__mve(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);
+
+/* RISC-V cores with vectors; any number of taps. weights: [tap][c]. Nothing is filled up. */
+void edgeq_depthwise_conv2d_a8_w8__rvv(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
+                                       void *scratch);
 
 /* Weights below 8 bits, rows as docs/spec.md has them (one per output channel), any shape. scratch: one byte per tap of
  * a row and 7. Input and output must not overlap. */
@@ -106,11 +118,18 @@ void edgeq_depthwise_conv2d_a8_w4_4ch__c(const edgeq_depthwise_conv2d_t *layer, 
 void edgeq_depthwise_conv2d_a8_wt5_4ch__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                           void *scratch);
 
-/* 3x3 with steps of 1 on Armv7-M without the DSP extension; depth multiplier 1, channels a multiple of 4. weights: per
- * channel, on a word boundary, 9 weights in the order of the lines that are walked (rows, or columns where out_h >
- * out_w), the shift, 2 bytes, and the words 2 m - 2^32 (modulo 2^32) and bias; other tables are not read. */
+/* 3x3 with steps of 1 on Armv7-M without the DSP extension; depth multiplier 1, channels a multiple of 4, out_h <=
+ * out_w. weights: per channel, on a word boundary, 9 weights in the order of rows (below, of columns where out_h >
+ * out_w), the shift, 2 bytes, and the words 2 m - 2^32 (modulo 2^32) and bias; other tables are not read. scratch: 20
+ * bytes for each of n + 2 positions, n: out_w, at most 48, both filled up to a multiple of 3. */
 void edgeq_depthwise_conv2d_a8_w8_3x3__v7m(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);
+
+/* The same for any out_h, with outputs as large as inputs; the output may be the input, but not lie over it otherwise.
+ * scratch: 4 bytes per position of the input with its padding, and 20 for each of n + 2 positions, n: outputs on the
+ * longer side, at most 48, both filled up to a multiple of 3. */
+void edgeq_depthwise_conv2d_a8_w8_3x3_plane__v7m(const edgeq_depthwise_conv2d_t *layer, const int8_t *input,
+                                                 int8_t *output, void *scratch);
 
 /* The same tables and shapes as of edgeq_depthwise_conv2d_a8_w8_4ch__dsp, for Armv7-M without the DSP extension. */
 void edgeq_depthwise_conv2d_a8_w8_4ch__v7m(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,

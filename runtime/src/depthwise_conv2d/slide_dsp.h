@@ -1,4 +1,15 @@
-/* The inner loops of the depthwise 3x3 kernel: one expands three lines to positions, one slides over those. */
+/* The inner loops of the depthwise 3x3 kernels: one expands three lines to positions, one slides over those.
+ *
+ * Every position and channel becomes a word of the first two lines' values, and one with the third's. Then, per
+ * channel, three positions in registers slide along; a sum replaces the word that is no longer needed. Last, two
+ * channels at a time are requantized.
+ *
+ * `weights` holds 5 words per channel, channels in the order 0, 2, 1, 3 that SXTB16 gives: bytes w00 w01 w10 w11, then
+ * w02 w20 w12 w21 (line of the three, then position), then the shift and w22, then factor and bias.
+ *
+ * Per output: 5.5 instructions for expanding, 8.7 for the sum (6 SMLAxy for 9 MACs), 8.5 for requantizing and storing;
+ * 22 more per channel and piece. The limits are the bytes that must become pairs, and one requantization per 9 MACs.
+ */
 #include "edgeq/edgeq_dsp.h"
 
 #define POSITION 8 /* words per position: 4 channels of 2 */
@@ -13,11 +24,15 @@ typedef struct {
   int32_t step, zero_point;
 } edgeq_piece_t;
 
+#if !EXPAND_PLANE
+
 /* Three lines as they meet a piece: at each position a word of 4 channels, `step` bytes from the one before. */
 typedef struct {
   const int8_t *at[3];
   int32_t step[3];
 } edgeq_lines_t;
+
+#endif
 
 #if defined(__ARM_FEATURE_DSP)
 
@@ -106,6 +121,25 @@ EDGEQ_NAKED static void slide(__attribute__((unused)) const edgeq_piece_t *piece
   "stm r0!, {r4-r7}\n"
 /* clang-format on */
 
+#if EXPAND_PLANE
+
+/* Positions up to `end`, at least one: words of the first two lines and of the third, channels in the order 0, 2, 1, 3.
+ * from: the three lines' words at the first position; step: bytes to those at the next. */
+EDGEQ_NAKED static void expand(__attribute__((unused)) uint32_t *to, __attribute__((unused)) const uint32_t *end,
+                               __attribute__((unused)) const uint32_t *from, __attribute__((unused)) int32_t step) {
+  __asm__ volatile(
+      ".syntax unified\n"
+      "push {r4-r10, lr}\n"
+      "1:\n"
+      "ldm r2, {r8, r9, r10}\n"
+      "add r2, r2, r3\n" EXPAND_2("", "16") EXPAND_2(", ror #8", "24")
+      "cmp r0, r1\n"
+      "bne 1b\n"
+      "pop {r4-r10, pc}\n");
+}
+
+#else
+
 /* Positions up to `end`, at least one: words of the first two lines and of the third, channels in the order 0, 2, 1, 3.
  * Lines in the padding stand still on a word of zero points. */
 EDGEQ_NAKED static void expand(__attribute__((unused)) uint32_t *to, __attribute__((unused)) const uint32_t *end,
@@ -125,6 +159,8 @@ EDGEQ_NAKED static void expand(__attribute__((unused)) uint32_t *to, __attribute
       "bne 1b\n"
       "pop {r1, r4-r11, pc}\n");
 }
+
+#endif
 
 #else
 
@@ -146,16 +182,32 @@ static void slide(const edgeq_piece_t *piece) {
   }
 }
 
-static void expand(uint32_t *to, const uint32_t *end, const edgeq_lines_t *lines) {
-  for (int32_t offset = 0; to != end; offset++, to += POSITION) {
-    for (int32_t slot = 0; slot < 4; slot++) {
-      const int32_t channel = edgeq_sxtb16_place(slot);
-      const int8_t *const a = lines->at[0] + offset * lines->step[0] + channel;
-      const int8_t *const b = lines->at[1] + offset * lines->step[1] + channel;
-      to[2 * slot] = (uint32_t)(uint16_t)*a | (uint32_t)(uint16_t)*b << 16;
-      to[2 * slot + 1] = (uint32_t)(uint16_t)lines->at[2][offset * lines->step[2] + channel];
-    }
+/* Position of three lines' words at a, b and c. */
+static void put_position(uint32_t *to, const int8_t *a, const int8_t *b, const int8_t *c) {
+  for (int32_t slot = 0; slot < 4; slot++) {
+    const int32_t channel = edgeq_sxtb16_place(slot);
+    to[2 * slot] = (uint32_t)(uint16_t)a[channel] | (uint32_t)(uint16_t)b[channel] << 16;
+    to[2 * slot + 1] = (uint32_t)(uint16_t)c[channel];
   }
 }
+
+#if EXPAND_PLANE
+
+static void expand(uint32_t *to, const uint32_t *end, const uint32_t *from, int32_t step) {
+  for (const int8_t *at = (const int8_t *)from; to != end; to += POSITION, at += step) {
+    put_position(to, at, at + 4, at + 8);
+  }
+}
+
+#else
+
+static void expand(uint32_t *to, const uint32_t *end, const edgeq_lines_t *lines) {
+  for (int32_t i = 0; to != end; i++, to += POSITION) {
+    put_position(to, lines->at[0] + i * lines->step[0], lines->at[1] + i * lines->step[1],
+                 lines->at[2] + i * lines->step[2]);
+  }
+}
+
+#endif
 
 #endif
