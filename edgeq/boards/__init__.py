@@ -16,6 +16,7 @@ from edgeq.boards.model import (
     SetupStep,
     Startup,
     Ticks,
+    Upload,
     UsbId,
     ZigFlags,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "SetupStep",
     "Startup",
     "Ticks",
+    "Upload",
     "UsbId",
     "ZigFlags",
     "list_boards",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edgeq import resources
-from edgeq.boards.model import Serial, SetupStep, Startup, Ticks, UsbId
+from edgeq.boards.model import Serial, SetupStep, Startup, Ticks, Upload, UsbId
 from edgeq.boards.table import Table
 
 _FULL = 0xFFFFFFFF
@@ -33,8 +34,14 @@ def read_serial(table: Table) -> Serial:
 
 
 def read_ticks(table: Table) -> Ticks:
-    ticks = Ticks(table.choice("driver", drivers("ticks")), table.positive("hz"), table.integer("base", 0))
-    table.done("driver, hz, base")
+    options = table.sub("options")
+    ticks = Ticks(
+        driver=table.choice("driver", drivers("ticks")),
+        hz=table.positive("hz"),
+        base=table.integer("base", 0),
+        options=options.integers() if options is not None else (),
+    )
+    table.done("driver, hz, base, options")
     return ticks
 
 
@@ -70,3 +77,9 @@ def _usb(row: Table) -> UsbId:
     usb = UsbId(row.integer("vid"), row.integer("pid"))
     row.done("vid, pid")
     return usb
+
+
+def read_upload(table: Table) -> Upload:
+    """The route's own keys are checked by the route (edgeq/flash/routes), which knows them."""
+    upload = Upload(table.text("route"), (), table.text("note", ""))
+    return replace(upload, parameters=table.scalars())

@@ -14,6 +14,7 @@ FEATURES = {
     "mla": "multiply and accumulate in one instruction",
     "dsp": "Arm DSP extension: two 16-bit multiplies per instruction",
     "mve": "Arm Helium vectors",
+    "rvv": "RISC-V vectors of integers (Zve32x), each of 128 bits or more",
     "zba": "RISC-V shift-and-add",
     "zbb": "RISC-V bit manipulation, with cpop",
     "zbs": "RISC-V single-bit instructions",
@@ -113,18 +114,31 @@ class Serial:
 
 @dataclass(frozen=True)
 class Ticks:
-    """The counter that times a run. driver: runtime/port/serial/ticks_<driver>.c; base: 0 when it has no address."""
+    """The counter that times a run. driver: runtime/port/serial/ticks_<driver>.c; base: 0 when it has no address.
+
+    options: as those of Serial, for macros EDGEQ_TICKS_<KEY>.
+    """
 
     driver: str
     hz: int
     base: int
+    options: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class Startup:
-    """What firmware needs before its reset code. blocks: files runtime/port/device/<block>.S, placed first in flash."""
+    """What firmware has beside its reset code: the blocks runtime/port/device/<block>.S, for the chip's boot ROM."""
 
     blocks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One way to write firmware into the board: a route of edgeq/flash/routes and its parameters."""
+
+    route: str
+    parameters: tuple[tuple[str, str | int], ...]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -134,8 +148,9 @@ class Board:
     core: the generic board whose processor this one has, "" for a generic board itself.
     features: what kernels may use (keys of FEATURES). stack_bytes: RAM kept for the stack.
     unicorn: name of the CPU model under Unicorn, or None when Unicorn cannot run it.
+    constants: where the constants go that lie in flash, when data cannot be read at the addresses of code.
     rtl: names of simulated cores (runtime/port/rtl/cores.toml) that execute its instructions, the default first.
-    serial, ticks: None when the board cannot be talked to.
+    serial, ticks: None when the board cannot be talked to. uploads: how to write firmware, the usual way first.
     """
 
     name: str
@@ -148,6 +163,7 @@ class Board:
     stack_bytes: int
     flash: Memory | None
     ram: Memory | None
+    constants: Memory | None
     zig: ZigFlags | None
     gcc: GccFlags | None
     unicorn: str | None
@@ -156,6 +172,7 @@ class Board:
     serial: Serial | None
     ticks: Ticks | None
     startup: Startup
+    uploads: tuple[Upload, ...]
 
     @property
     def is_host(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeq import resources
-from edgeq.boards.device import read_serial, read_startup, read_ticks
+from edgeq.boards.device import read_serial, read_startup, read_ticks, read_upload
 from edgeq.boards.model import (
     ARCHITECTURES,
     DEFAULT_STACK_BYTES,
@@ -161,6 +161,7 @@ def read_board(path: Path) -> Board:
         stack_bytes=table.integer("stack_bytes", DEFAULT_STACK_BYTES),
         flash=_section(table, "flash", _memory(PAGE_BYTES), real),
         ram=_section(table, "ram", _memory(RAM_STEP_BYTES), real),
+        constants=_section(table, "constants", _memory(PAGE_BYTES), False),
         zig=_section(table, "zig", _zig, False),
         gcc=_section(table, "gcc", _gcc, False),
         unicorn=_section(table, "unicorn", _unicorn, False),
@@ -169,10 +170,11 @@ def read_board(path: Path) -> Board:
         serial=_section(table, "serial", read_serial, False),
         ticks=_section(table, "ticks", read_ticks, False),
         startup=_section(table, "startup", read_startup, False) or Startup(),
+        uploads=tuple(read_upload(row) for row in table.subs("upload")),
     )
     table.done(
-        "summary, aliases, core, cpu, arch, features, stack_bytes, flash, ram, zig, gcc, unicorn, qemu, rtl, "
-        "serial, ticks, startup"
+        "summary, aliases, core, cpu, arch, features, stack_bytes, flash, ram, constants, zig, gcc, unicorn, qemu, "
+        "rtl, serial, ticks, startup, upload"
     )
     _check(board, table)
     return board

@@ -23,7 +23,7 @@ class Table:
     def has(self, key: str) -> bool:
         return key in self._data
 
-    def take(self, key: str, kind: type, what: str, default: Any = ...) -> Any:
+    def take(self, key: str, kind: type | tuple[type, ...], what: str, default: Any = ...) -> Any:
         if key not in self._data:
             if default is ...:
                 raise self.fail(key, f"missing; it must be {what}")
@@ -74,6 +74,10 @@ class Table:
     def integers(self) -> tuple[tuple[str, int], ...]:
         """All keys that are left with their integers."""
         return tuple((key, self.integer(key)) for key in sorted(self._data))
+
+    def scalars(self) -> tuple[tuple[str, str | int], ...]:
+        """All keys that are left, each a text or an integer."""
+        return tuple((key, self.take(key, (str, int), "a text or an integer")) for key in sorted(self._data))
 
     def done(self, known: str) -> None:
         for key in self._data:

@@ -1,6 +1,6 @@
 """Finds instructions that the board's processor lacks but an emulator would run all the same.
 
-Unicorn runs CBZ on a Cortex-M0 and SMLAD on a Cortex-M3; QEMU runs ARMv6-M code on an M3.
+Unicorn runs CBZ on a Cortex-M0 and SMLAD on a Cortex-M3; QEMU runs ARMv6-M code on an M3; RV32E is run as RV32I.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ _DSP = re.compile(
     r"|([qsu]|[su]h|uq)(add|sub)(8|16)|([qsu]|[su]h|uq)(asx|sax)|sel|usada?8|[su]sat16|umaal)"
     r"(eq|ne|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?(\.w)?$"
 )
+
+# RV32E has x0 to x15 only, and no multiplier unless it has M.
+_UPPER_REGISTER = re.compile(r"\b(a[67]|s[2-9]|s1[01]|t[3-6])\b")
+_M = re.compile(r"(mul|mulh|mulhu|mulhsu|div|divu|rem|remu)$")
 
 
 def check_instructions(program: Program, image: Image) -> None:
@@ -57,13 +61,31 @@ def _foreign_arm(board: Board, image: Image) -> Iterator[tuple[int, str]]:
 
 
 def _foreign_riscv(board: Board, image: Image) -> Iterator[tuple[int, str]]:
-    """Compressed instructions; unknown extensions trap by themselves."""
+    """Compressed instructions, multiplies, the upper registers; unknown extensions trap by themselves."""
     extensions = board.cpu.removeprefix("rv32").split("_")[0]
-    if "c" in extensions:
-        return
+    if "c" not in extensions:
+        yield from _compressed(image)
+    if extensions.startswith("e"):
+        yield from _not_in_e(image, "m" in extensions)
+
+
+def _compressed(image: Image) -> Iterator[tuple[int, str]]:
     for start, code in image.code:
         for offset in range(0, len(code) - 1, 4):
             padding = not any(code[offset : offset + 4])  # between sections
             if code[offset] & 3 != 3 and not padding:
                 yield start + offset, "compressed instructions"
                 return
+
+
+def _not_in_e(image: Image, multiplies: bool) -> Iterator[tuple[int, str]]:
+    import capstone
+
+    disassembler = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC)
+    disassembler.skipdata = True
+    for start, code in image.code:
+        for address, _, mnemonic, operands in disassembler.disasm_lite(code, start):
+            if not multiplies and _M.match(mnemonic):
+                yield address, mnemonic.upper()
+            elif upper := _UPPER_REGISTER.search(operands):
+                yield address, f"register {upper[0]}"

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from edgeq.boards import PAGE_BYTES, Board
+from edgeq.boards import PAGE_BYTES, Board, Memory
 from edgeq.emulate import counts, exchange
 from edgeq.emulate.block_counter import BlockCounter
 from edgeq.emulate.cycle_estimate import TIMINGS, estimate
@@ -50,8 +50,10 @@ class _Machine:
             self._pc, self._link = riscv_const.UC_RISCV_REG_PC, riscv_const.UC_RISCV_REG_RA
             self._arguments = (riscv_const.UC_RISCV_REG_A0, riscv_const.UC_RISCV_REG_A1)
         read_execute = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
-        self.uc.mem_map(board.flash.origin, board.flash.bytes, read_execute)
-        self.uc.mem_map(board.ram.origin, board.ram.bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+        self.uc.mem_map(board.flash.origin, _pages(board.flash), read_execute)
+        if board.constants is not None:
+            self.uc.mem_map(board.constants.origin, _pages(board.constants), unicorn.UC_PROT_READ)
+        self.uc.mem_map(board.ram.origin, _pages(board.ram), unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
         for page in _peripheral_pages(board):
             self.uc.mem_map(page, PAGE_BYTES)
         for address, data in image.segments:
@@ -124,6 +126,11 @@ def _select_cpu(uc: Any, board: Board, arm_const: Any) -> None:
     uc.ctl_set_cpu_model(model)
     if uc.ctl_get_cpu_model() != model:
         raise EmulationError(f"Unicorn refused the CPU {board.unicorn!r} (board {board.name})")
+
+
+def _pages(memory: Memory) -> int:
+    """Its bytes in whole pages, the unit of Unicorn's memory."""
+    return -(-memory.bytes // PAGE_BYTES) * PAGE_BYTES
 
 
 def _peripheral_pages(board: Board) -> set[int]:

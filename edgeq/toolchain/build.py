@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeq import resources
-from edgeq.boards import Board, Memory
+from edgeq.boards import PAGE_BYTES, Board, Memory
 from edgeq.errors import CapacityError, ToolchainError
 from edgeq.toolchain.compilers import COMPILE_FLAGS, Compiler, find_compiler
 from edgeq.toolchain.ports import Port, emulator_port, host_port
@@ -127,6 +127,8 @@ def _link_with(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) 
             *objects,
             *tool.libraries(board),
             "-Wl,--gc-sections",
+            # Of larger pages lld would fill the room before a program's first address with the ELF headers.
+            f"-Wl,-z,max-page-size={PAGE_BYTES}",
             f"-Wl,-T,{script.name}",
             "-Wl,-e,edgeq_reset",  # zig does not take the entry from the script
             "-o",
@@ -139,6 +141,10 @@ def _link_with(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) 
 def linker_script(board: Board) -> str:
     """runtime/port/link.ld.in with the board's memories."""
     assert board.flash is not None and board.ram is not None
+    constants, memory = "FLASH", ""
+    if board.constants is not None:
+        constants = "CONSTANTS"
+        memory = f"  CONSTANTS (r) : ORIGIN = {board.constants.origin:#x}, LENGTH = {board.constants.bytes:#x}\n"
     text = (resources.runtime_dir() / "port" / "link.ld.in").read_text(encoding="utf-8")
     values = {
         "FLASH_ORIGIN": f"{board.flash.origin:#x}",
@@ -146,6 +152,8 @@ def linker_script(board: Board) -> str:
         "RAM_ORIGIN": f"{board.ram.origin:#x}",
         "RAM_BYTES": f"{board.ram.bytes:#x}",
         "STACK_BYTES": str(board.stack_bytes),
+        "CONSTANTS": constants,
+        "CONSTANTS_MEMORY": memory,
     }
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
@@ -159,20 +167,23 @@ def _shortfall(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) 
         board,
         flash=Memory(board.flash.origin, _PROBE_BYTES),
         ram=Memory(board.ram.origin, _PROBE_BYTES),
+        constants=None,
     )
     try:
         _link_with(tool, roomy, objects, elf)
     except ToolchainError:
         return ""
     program = read_program(elf, roomy, str(tool), False)
-    flash = program.text_bytes + program.rodata_bytes + program.data_bytes
+    code, constants = program.text_bytes, program.rodata_bytes + program.data_bytes
+    needs = [("RAM", program.data_bytes + program.bss_bytes, board.ram)]
+    if board.constants is None:
+        needs.insert(0, ("flash", code + constants, board.flash))
+    else:
+        needs[:0] = [("code memory", code, board.flash), ("constants' memory", constants, board.constants)]
     return "; ".join(
         f"{region} needs {need} bytes of {memory.bytes}, {need - memory.bytes} too many "
         f"(largest: {', '.join(_largest(program, region == 'RAM'))})"
-        for region, need, memory in (
-            ("flash", flash, board.flash),
-            ("RAM", program.data_bytes + program.bss_bytes, board.ram),
-        )
+        for region, need, memory in needs
         if need > memory.bytes
     )
 

@@ -81,6 +81,7 @@ def serial_units(board: Board) -> tuple[tuple[Path, ...], dict[str, str]]:
         "EDGEQ_TICKS_BASE": f"{ticks.base:#x}u",
     }
     macros |= {f"EDGEQ_SERIAL_{key.upper()}": f"{value:#x}u" for key, value in serial.options}
+    macros |= {f"EDGEQ_TICKS_{key.upper()}": f"{value:#x}u" for key, value in ticks.options}
     if serial.setup:
         macros["EDGEQ_SERIAL_SETUP"] = ",".join(
             f"{{{step.address:#x}u,{step.keep:#x}u,{step.value:#x}u,{int(step.wait)}u}}" for step in serial.setup

@@ -53,9 +53,10 @@ const void *hello_output(const hello_t *model, uint32_t index) { (void)index; re
 
 MANIFEST = {
     "name": "hello",
+    "state_bytes": 0,
     "inputs": [{"name": "key", "bytes": 5, "offset": 0}],
     "outputs": [{"name": "greeting", "bytes": 5, "offset": 8}],
-    "steps": [{"outputs": [{"name": "greeting", "offset": 8, "bytes": 5, "dtype": "int8"}]}],
+    "steps": [{"outputs": [{"name": "greeting", "in_state": False, "offset": 8, "bytes": 5, "dtype": "int8"}]}],
 }
 
 

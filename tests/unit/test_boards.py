@@ -46,7 +46,7 @@ def test_every_board_can_be_compiled_for_and_run(board: Board) -> None:
     assert board.features <= FEATURES.keys()
     if not board.is_host:
         assert board.zig is not None and board.gcc is not None
-        assert board.unicorn is not None or board.qemu is not None
+        assert board.core or board.unicorn is not None or board.qemu is not None
         assert board.flash is not None and board.ram is not None
         assert board.core or board.ram.bytes >= 256 << 10
 

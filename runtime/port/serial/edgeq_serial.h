@@ -9,6 +9,7 @@
  *   EDGEQ_SERIAL_SETUP     {address, keep, value, wait} rows: clocks and pins, see setup.c; may be absent
  *   EDGEQ_TICKS_HZ         ticks per second
  *   EDGEQ_TICKS_BASE       address of the counter's registers, for sources that are not part of the processor
+ *   EDGEQ_SERIAL_<KEY>, EDGEQ_TICKS_<KEY>  what only one driver knows, from the tables' `options`
  *   EDGEQ_BOARD            name of the board, a string
  *
  * Nothing here allocates, and nothing but `edgeq_serial_write` and the setup rows ever waits. */

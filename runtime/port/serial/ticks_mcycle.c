@@ -1,4 +1,5 @@
-/* The cycle counter of RISC-V (privileged specification, "Hardware Performance Monitor"), 64 bits in two halves. */
+/* The cycle counter of RISC-V (privileged specification, "Hardware Performance Monitor"), 64 bits in two halves.
+ * EDGEQ_TICKS_INHIBITED: the core starts with it halted, by the CSR mcountinhibit, which older cores do not have. */
 #include "drivers.h"
 
 /* csrr is an extension of its own (Zicsr) in newer toolchains, part of I in older ones. */
@@ -18,6 +19,9 @@ static uint64_t cycles(void) {
 }
 
 void edgeq_ticks_init(void) {
+#ifdef EDGEQ_TICKS_INHIBITED
+  __asm__ volatile(".option push\n .option arch, +zicsr\n csrw 0x320, zero\n .option pop");
+#endif
   start = cycles();
 }
 
