@@ -148,6 +148,15 @@ def from_bytes(spec: Spec, raw: bytes) -> Array:
     return row.decode(row.unpack(packed, shape[-1])).astype(spec["dtype"])
 
 
+def in_source_layout(spec: Spec, array: Array) -> Array:
+    """One sample's output in the axis order of the original model."""
+    perm, source = spec.get("source_perm"), spec["source_shape"]
+    if perm is None:
+        return np.asarray(array.reshape(source))
+    internal = [source[axis] for axis in perm]
+    return np.asarray(array.reshape(internal).transpose(np.argsort(perm)))
+
+
 def to_original(spec: Spec, array: Array) -> Array:
     """Samples as the original model takes them: its own layout and type, the batch axis of 1 first; [count, 1, ...].
 
@@ -170,6 +179,16 @@ def windows(stream: Mapping[str, Any], spec: Spec, feed: Array) -> Array:
     frames_in_order = np.concatenate([quiet, parts.reshape(-1, *parts.shape[2:])])
     found = np.stack([frames_in_order[k * frames : k * frames + window] for k in range(len(feed))])
     return np.ascontiguousarray(np.moveaxis(found, 1, axis))
+
+
+def to_source_type(spec: Spec, integers: Array) -> Array:
+    """Integers of the C as the original gives them: uint8 is 128 more, others are the same."""
+    return _shifted(integers, np.dtype("uint8")) if spec.get("source_dtype") == "uint8" else integers
+
+
+def from_source_type(spec: Spec, integers: Array) -> Array:
+    """The reverse of `to_source_type`."""
+    return _shifted(integers, np.dtype("int8")) if spec.get("source_dtype") == "uint8" else integers
 
 
 def to_reals(spec: Spec, integers: Array) -> Array:

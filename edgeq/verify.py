@@ -12,6 +12,8 @@ import numpy as np
 
 from edgeq.boards import Board, load_board
 from edgeq.build import build_folder
+from edgeq.device.session import Line, open_device
+from edgeq.device.session import step_regions as device_regions
 from edgeq.emulate import RunResult, runner_for
 from edgeq.emulate.harness import output_bytes, step_regions
 from edgeq.errors import UsageError
@@ -21,12 +23,15 @@ from edgeq.ir.types import Array
 from edgeq.npz import (
     SampleSet,
     from_bytes,
+    from_source_type,
+    in_source_layout,
     load_samples,
     random_samples,
     to_bytes,
     to_internal,
     to_original,
     to_reals,
+    to_source_type,
     windows,
 )
 from edgeq.ops.execute import run_integer, run_real
@@ -36,8 +41,9 @@ from edgeq.quant.quality import sqnr_db
 
 PLACES = ("host", "emulator")
 """Where a model is verified unless told otherwise."""
-ALL_PLACES = (*PLACES, "unicorn", "qemu", "rtl")
-"""`emulator` is the board's best emulator that is installed; the other names insist on one. `rtl:CORE` names a core."""
+ALL_PLACES = (*PLACES, "unicorn", "qemu", "rtl", "device")
+"""`emulator` is the board's best emulator that is installed; the other names insist on one. `rtl:CORE` names a core.
+`device` is a board on a line, which runs firmware of the very folder (docs/device.md)."""
 BESIDE = 0.01
 """Units of the grid by which the float arithmetic of a QONNX original may miss a point."""
 CHUNK = 64
@@ -65,6 +71,14 @@ class Verification:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Means:
+    """What it takes to run: a compiler, a line to a board."""
+
+    compiler: str
+    line: Line
+
+
 def verify_folder(
     folder: Path,
     manifest: Mapping[str, Any],
@@ -74,11 +88,14 @@ def verify_folder(
     samples: int = 20,
     reference: str | None = None,
     compiler: str = "auto",
+    line: Line | None = None,
 ) -> Verification:
     """Runs the samples (random ones when none are given) through the reference and every place, and compares all bits.
 
-    Raises UsageError, CalibrationError, ToolchainError, EmulationError.
+    line: how to reach the place `device`. Raises UsageError, CalibrationError, ToolchainError, EmulationError, and for
+    a device what `open_device` and its session raise.
     """
+    means = _Means(compiler, line or Line())
     if unknown := [place for place in on if place.partition(":")[0] not in ALL_PLACES]:
         raise UsageError(f"cannot verify on {unknown[0]!r}", hint=f"use one of: {', '.join(ALL_PLACES)}")
     if reference not in (None, "original"):
@@ -87,13 +104,13 @@ def verify_folder(
     given = random_samples(specs, samples) if inputs is None else load_samples(inputs, specs)
     graph = load_graph(folder / "verify" / "graph.npz")
     internal = {spec["name"]: to_internal(spec, given.inputs[spec["name"]]) for spec in specs}
-    expected = _reference_outputs(graph, internal)
+    expected = _reference_outputs(_whole(folder) or graph, internal)
     blobs = [b"".join(to_bytes(spec, internal[spec["name"]][i]) for spec in specs) for i in range(given.count)]
     found = Verification(list(on), given.count, True, 0, None, None, None)
     accuracy: dict[str, float] = {}
     for place in on:
-        outputs = _run_place(folder, manifest, place, blobs, compiler)
-        _compare(found, folder, manifest, place, graph, internal, blobs, expected, outputs, compiler)
+        outputs = _run(folder, manifest, place, blobs, means, trace=False).outputs
+        _compare(found, folder, manifest, place, graph, internal, blobs, expected, outputs, means)
         if given.labels is not None:
             got = np.stack([_first_output(manifest, raw) for raw in outputs])
             accuracy[place] = _top1(got, given.labels)
@@ -103,6 +120,12 @@ def verify_folder(
             accuracy["original"] = _top1(original.reshape(given.count, -1), given.labels)
     found.accuracy = accuracy or None
     return found
+
+
+def _whole(folder: Path) -> Graph | None:
+    """The network in one piece, which says what is right, where the C runs it in patches."""
+    file = folder / "verify" / "whole.npz"
+    return load_graph(file) if file.is_file() else None
 
 
 def _reference_outputs(graph: Graph, internal: Mapping[str, Array]) -> dict[str, Array]:
@@ -128,16 +151,18 @@ def _board_of(manifest: Mapping[str, Any], folder: Path, place: str) -> Board:
 
 
 def _run(
-    folder: Path, manifest: Mapping[str, Any], place: str, blobs: list[bytes], compiler: str, *, trace: bool
+    folder: Path, manifest: Mapping[str, Any], place: str, blobs: list[bytes], means: _Means, *, trace: bool
 ) -> RunResult:
     board = _board_of(manifest, folder, place)
+    if place == "device":
+        return _run_device(folder, manifest, board, blobs, means, trace=trace)
     with tempfile.TemporaryDirectory(prefix="edgeq-") as work:
         program = build_folder(
             folder,
             manifest,
             board,
             Path(work),
-            compiler="auto" if board.is_host else compiler,
+            compiler="auto" if board.is_host else means.compiler,
             profile=trace,
             sanitize=board.is_host,
         )
@@ -147,8 +172,17 @@ def _run(
         )
 
 
-def _run_place(folder: Path, manifest: Mapping[str, Any], place: str, blobs: list[bytes], compiler: str) -> list[bytes]:
-    return _run(folder, manifest, place, blobs, compiler, trace=False).outputs
+def _run_device(
+    folder: Path, manifest: Mapping[str, Any], board: Board, blobs: list[bytes], means: _Means, *, trace: bool
+) -> RunResult:
+    with open_device(means.line, folder, board, compiler=means.compiler) as device:
+        index = device.select(folder, manifest)
+        outputs, steps = [], None
+        if not trace:
+            outputs = device.run(index, blobs, means.line.on_sample)
+        elif device.hello.has_steps:
+            steps = [device.trace(index, blobs, device_regions(manifest))]
+        return RunResult(outputs, steps, None, None, None, "device")
 
 
 def _compare(
@@ -161,7 +195,7 @@ def _compare(
     blobs: list[bytes],
     expected: Mapping[str, Array],
     outputs: list[bytes],
-    compiler: str,
+    means: _Means,
 ) -> None:
     wrong = []
     for sample, raw in enumerate(outputs):
@@ -177,7 +211,7 @@ def _compare(
         sample = wrong[0]
         first = 0 if _remembers(graph) else sample
         one = {name: array[first : sample + 1] for name, array in internal.items()}
-        trace = _run(folder, manifest, place, blobs[first : sample + 1], compiler, trace=True)
+        trace = _run(folder, manifest, place, blobs[first : sample + 1], means, trace=True)
         found.first_mismatch = {"runner": place, "sample": sample, **_first_step(manifest, graph, one, trace)}
 
 
@@ -191,7 +225,14 @@ def _first_step(
         values[value.name] = value.type.stored(array[-value.shape[0] :])
 
     run_integer(graph, one, observe)
-    assert trace.step_outputs is not None
+    if trace.step_outputs is None:
+        return {
+            "step": None,
+            "name": "a layer unknown: the firmware has no step hook",
+            "op": None,
+            "kernel": None,
+            "tensor": None,
+        }
     for step, raw in zip(manifest["steps"], trace.step_outputs[-1], strict=True):
         if raw != b"".join(values[out["name"]] for out in step["outputs"]):
             return {
@@ -206,7 +247,7 @@ def _first_step(
 
 def _first_output(manifest: Mapping[str, Any], raw: bytes) -> Array:
     spec = manifest["outputs"][0]
-    return to_reals(spec, _in_source_layout(spec, from_bytes(spec, raw[: spec["bytes"]])))
+    return to_reals(spec, in_source_layout(spec, from_bytes(spec, raw[: spec["bytes"]])))
 
 
 def _top1(outputs: Array, labels: Array) -> float:
@@ -227,7 +268,8 @@ def _against_original(
     result: dict[str, Any] = {"runtime": runtime, "exact": None, "mismatches": None}
     specs = manifest["outputs"]
     ours = [
-        np.stack([_in_source_layout(s, o) for o in expected[v.name]]) for v, s in zip(graph.outputs, specs, strict=True)
+        to_source_type(s, np.stack([in_source_layout(s, o) for o in expected[v.name]]))
+        for v, s in zip(graph.outputs, specs, strict=True)
     ]
     theirs = [t.reshape(o.shape) for t, o in zip(outputs, ours, strict=True)]
     if manifest["source"]["format"] == "qonnx":
@@ -238,12 +280,12 @@ def _against_original(
     if wrong:
         result["mismatches"], result["exact"] = sum(wrong), sum(wrong) == 0
     spec, first = specs[0], theirs[0]
-    real = to_reals(spec, ours[0])
+    real = to_reals(spec, from_source_type(spec, ours[0]))
     if spec["left_out"] == "softmax":
         result["left_out"] = "softmax"
         real = np.exp(real - real.max(axis=-1, keepdims=True))
         real /= real.sum(axis=-1, keepdims=True)
-    their_real = first if first.dtype.kind == "f" else to_reals(spec, first)
+    their_real = first if first.dtype.kind == "f" else to_reals(spec, from_source_type(spec, first))
     result["sqnr_db"] = sqnr_db(their_real.astype(np.float64), real)
     classes = [a.reshape(given.count, -1).argmax(axis=1) for a in (real, first)]
     result["top1_agreement"] = float((classes[0] == classes[1]).mean())
@@ -258,15 +300,6 @@ def _off_grid(spec: Mapping[str, Any], ours: Array, theirs: Array) -> int:
     """
     unit = to_reals(spec, np.ones_like(ours)) - to_reals(spec, np.zeros_like(ours))
     return int((np.abs(theirs - to_reals(spec, ours)) > BESIDE * unit).sum())
-
-
-def _in_source_layout(spec: Mapping[str, Any], array: Array) -> Array:
-    """One sample's output in the axis order of the original model."""
-    perm, source = spec.get("source_perm"), spec["source_shape"]
-    if perm is None:
-        return np.asarray(array.reshape(source))
-    internal = [source[axis] for axis in perm]
-    return np.asarray(array.reshape(internal).transpose(np.argsort(perm)))
 
 
 def _layer_sqnr(

@@ -2,10 +2,11 @@
 
 from edgeq.device.firmware import build_firmware, model_hash
 from edgeq.device.local import LocalDevice, start_qemu, start_simulator
-from edgeq.device.session import Device, Timing, open_device, step_regions
+from edgeq.device.session import Device, Line, Timing, open_device, step_regions
 
 __all__ = [
     "Device",
+    "Line",
     "LocalDevice",
     "Timing",
     "build_firmware",

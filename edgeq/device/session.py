@@ -47,6 +47,20 @@ def step_regions(manifest: Mapping[str, Any]) -> list[list[Region]]:
 
 
 @dataclass(frozen=True)
+class Line:
+    """How to reach a board. port: a serial port, a URL of pyserial, `auto`, `sim:`, or `qemu:[BOARD]`.
+
+    baud: None for that of the board's file. run_patience: seconds that a run, or one of its layers, may take.
+    on_sample: called with the samples done and all of them, after each.
+    """
+
+    port: str = AUTO
+    baud: int | None = None
+    run_patience: float = RUN_PATIENCE
+    on_sample: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True)
 class Timing:
     """What one run took and used. ticks: of edgeq_ticks; step_ticks: None where the firmware has no step hook."""
 
@@ -120,25 +134,28 @@ class Device:
             return first[:total]
         return first + self.link.read(index, Space.OUTPUT, total - len(first), len(first))
 
-    def run(self, index: int, samples: Sequence[bytes], on_sample: Callable[[int], None] | None = None) -> list[bytes]:
-        """The outputs of every sample, from a model that remembers nothing of earlier ones before the first.
+    def run(
+        self, index: int, samples: Sequence[bytes], on_sample: Callable[[int, int], None] | None = None
+    ) -> list[bytes]:
+        """The outputs of every sample; before the first, the model forgets what it remembers of earlier runs.
 
-        on_sample: called with the number of samples done, after each.
+        on_sample: called with the samples done and all of them, after each.
         """
         self.link.request(Op.RESET, index)
         outputs = []
         for sample in samples:
             outputs.append(self.infer(index, sample))
             if on_sample is not None:
-                on_sample(len(outputs))
+                on_sample(len(outputs), len(samples))
         return outputs
 
-    def trace(self, index: int, sample: bytes, regions: Sequence[Sequence[Region]]) -> list[bytes]:
-        """What every step wrote, in a run that stops after each. DeviceError when the firmware has no step hook."""
-        if not self.hello.has_steps:
-            raise DeviceError("the firmware cannot stop after a layer", hint="build it with the step hook")
-        self.link.request(Op.RESET, index)
-        self.link.load(index, sample)
+    def trace(self, index: int, samples: Sequence[bytes], regions: Sequence[Sequence[Region]]) -> list[bytes]:
+        """What every step wrote on the last sample, in a run that stops after each. The firmware needs the step hook.
+
+        DeviceError when it has none.
+        """
+        self.run(index, samples[:-1])
+        self.link.load(index, samples[-1])
         found = []
         for step, written in enumerate(regions):
             self.link.request(Op.CONTINUE if step else Op.RUN, index, struct.pack("<I", step))
@@ -166,26 +183,18 @@ class Device:
         return output, Timing(total, each if self.hello.has_steps else None, both)
 
 
-def open_device(
-    port: str,
-    folder: Path,
-    board: Board,
-    *,
-    baud: int | None = None,
-    compiler: str = "auto",
-    run_patience: float = RUN_PATIENCE,
-) -> Device:
-    """Says hello to the device behind a port: a serial port, a URL of pyserial, `auto`, `sim:`, `qemu:[BOARD]`.
+def open_device(line: Line, folder: Path, board: Board, *, compiler: str = "auto") -> Device:
+    """Says hello to the device behind a line. PortError, and all of `Link`; for `sim:` and `qemu:` those of the build.
 
-    folder: what `sim:` and `qemu:` build. board: whose baud rate and USB ids are taken. PortError and all of `Link`.
+    folder: what `sim:` and `qemu:` build. board: whose baud rate and USB ids are taken.
     """
-    if is_local(port):
-        stream = open_local(port, [folder], board, compiler)
-        return _greet(Link(stream, port, run_patience=run_patience))
-    url = find_port(board) if port == AUTO else port
-    rate = baud or (board.serial.baud if board.serial is not None else DEFAULT_BAUD)
-    slow = 0.0 if "://" in url else 10 / rate
-    return _greet(Link(open_port(url, rate), url, byte_seconds=slow, run_patience=run_patience))
+    if is_local(line.port):
+        stream = open_local(line.port, [folder], board, compiler)
+        return _greet(Link(stream, line.port, run_patience=line.run_patience))
+    port = find_port(board) if line.port == AUTO else line.port
+    baud = line.baud or (board.serial.baud if board.serial is not None else DEFAULT_BAUD)
+    slow = 0.0 if "://" in port else 10 / baud
+    return _greet(Link(open_port(port, baud), port, byte_seconds=slow, run_patience=line.run_patience))
 
 
 def _greet(link: Link) -> Device:

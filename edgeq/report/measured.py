@@ -15,6 +15,8 @@ def render_bench(bench: Mapping[str, Any]) -> str:
     title = f"Measured on {bench['board']}, built with {bench['compiler']}"
     lines = [title, "=" * len(title), "", *_layers(bench), ""]
     lines += _sizes(bench)
+    if bench["device"] is not None:
+        lines += ["", *_device(bench["device"], [layer["name"] for layer in bench["layers"]])]
     lines += heading("Kernels, and why these") + _reasons(bench["layers"])
     return "\n".join(lines) + "\n"
 
@@ -81,6 +83,29 @@ def _sizes(bench: Mapping[str, Any]) -> list[str]:
             ("stack", "not measured" if stack is None else f"{number(stack)} bytes, measured by painting"),
         ]
     )
+
+
+def _device(device: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """What a board on a line measured."""
+    stack, per_second = device["stack_bytes"], device["ticks_hz"]
+    lines = [f"on the board {device['board']} at {device['port']}"]
+    lines += facts(
+        [
+            ("one inference", f"{1e3 * device['seconds']:.3f} ms, {number(device['ticks'])} ticks of {per_second} Hz"),
+            ("stack", "not measured" if stack is None else f"{number(stack)} of {number(device['stack_limit'])} bytes"),
+            ("arena", f"{number(device['arena_used'])} bytes used"),
+        ]
+    )
+    if device["step_ticks"] is None:
+        return lines
+    total = max(device["ticks"], 1)
+    rows = [
+        [str(index), name, number(ticks), f"{1e3 * ticks / per_second:.3f}", percent(ticks, total)]
+        for index, (name, ticks) in enumerate(zip(names, device["step_ticks"], strict=True))
+    ]
+    columns = [Column("#", right=True), Column("name", flex=True)]
+    columns += [Column(title, right=True) for title in ("ticks", "ms", "share")]
+    return [*lines, "", *table(columns, rows)]
 
 
 def _reasons(layers: Sequence[Mapping[str, Any]]) -> list[str]:
