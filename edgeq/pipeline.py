@@ -60,15 +60,29 @@ class Result:
         samples: int = 20,
         reference: str | None = None,
         compiler: str = "auto",
+        line: Line | None = None,
     ) -> Verification:
-        """Compares every output bit of host and emulated builds with the integer reference. See `verify_folder`."""
+        """Compares every output bit of host and emulated builds, or of a board, with the integer reference.
+
+        See `verify_folder`.
+        """
         return verify_folder(
-            self.dir, self.manifest, on=on, inputs=inputs, samples=samples, reference=reference, compiler=compiler
+            self.dir,
+            self.manifest,
+            on=on,
+            inputs=inputs,
+            samples=samples,
+            reference=reference,
+            compiler=compiler,
+            line=line,
         )
 
-    def bench(self, compiler: str = "auto", on: str | None = None) -> Bench:
-        """Exact instruction counts and sizes from the board's emulator, and cycles. See `bench_folder`."""
-        return bench_folder(self.dir, self.manifest, compiler=compiler, on=on)
+    def bench(self, compiler: str = "auto", on: str | None = None, line: Line | None = None) -> Bench:
+        """Exact instruction counts and sizes from the board's emulator, and cycles or a board's ticks.
+
+        See `bench_folder`.
+        """
+        return bench_folder(self.dir, self.manifest, compiler=compiler, on=on, line=line)
 
 
 def compile_model(
