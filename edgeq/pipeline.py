@@ -16,6 +16,7 @@ from edgeq.bench import Bench, bench_folder
 from edgeq.boards import Board, load_board
 from edgeq.build import build_folder, model_bytes
 from edgeq.calibrate import calibrated_graph, real_samples
+from edgeq.device.session import Line
 from edgeq.emit import check_name, default_name, render_files, staged_folder, write_folder
 from edgeq.errors import CapacityError, ModelFileError, UnsupportedError, UsageError
 from edgeq.frontends.detect import load_model
