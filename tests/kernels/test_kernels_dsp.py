@@ -124,7 +124,7 @@ def _check(kernel: Kernel, case: Case, machine: Any) -> None:
         # An odd address lets the input end exactly where nothing is mapped.
         result = machine.run(replace(kernel, alignment=1), case, in_place)
         np.testing.assert_array_equal(result.output, case.expected())
-        assert result.stack_bytes < 1024
+        assert result.stack_bytes < 1152
 
 
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])

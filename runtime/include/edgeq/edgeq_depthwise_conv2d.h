@@ -73,8 +73,7 @@ void edgeq_depthwise_conv2d_a8_w8_4ch__dsp(const edgeq_depthwise_conv2d_t *layer
  * out_w, every shift at least one bit to the right, |accumulators| < 2^29. weights: per channel 20 bytes, every 4
  * channels in the order 0, 2, 1, 3; with w[line][position] as [ky][kx], or (below) as [kx][ky] where out_h > out_w: w00
  * w01 w10 w11, w02 w20 w12 w21, shift w22 0 0, then as words 2 m - 2^32 (modulo 2^32) and the bias. bias, multiplier
- * and shift: not read. scratch: 32 bytes for each of n + 2 positions, n: out_w, at most 48, filled up to a multiple
- * of 3. */
+ * and shift: not read. */
 void edgeq_depthwise_conv2d_a8_w8_3x3__dsp(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);
 
@@ -120,8 +119,7 @@ void edgeq_depthwise_conv2d_a8_wt5_4ch__c(const edgeq_depthwise_conv2d_t *layer,
 
 /* 3x3 with steps of 1 on Armv7-M without the DSP extension; depth multiplier 1, channels a multiple of 4, out_h <=
  * out_w. weights: per channel, on a word boundary, 9 weights in the order of rows (below, of columns where out_h >
- * out_w), the shift, 2 bytes, and the words 2 m - 2^32 (modulo 2^32) and bias; other tables are not read. scratch: 20
- * bytes for each of n + 2 positions, n: out_w, at most 48, both filled up to a multiple of 3. */
+ * out_w), the shift, 2 bytes, and the words 2 m - 2^32 (modulo 2^32) and bias; other tables are not read. */
 void edgeq_depthwise_conv2d_a8_w8_3x3__v7m(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch);
 

@@ -1,14 +1,12 @@
 /* Walks the output rows of a depthwise 3x3 convolution with steps of 1.
  *
- * Rows are cut into pieces of up to LONGEST outputs. For 4 channels of a piece, `expand` writes the three input lines
+ * Rows are cut into pieces of up to PIECE outputs. For 4 channels of a piece, `expand` writes the three input lines
  * as positions of POSITION words; `slide` computes the outputs from them. The file that includes this defines both,
  * their types edgeq_lines_t and edgeq_piece_t, CHANNEL_WORDS, and SPAN_MORE: `span` is so many positions more than
  * there are outputs, rounded up to a multiple of 3. scratch: the positions of a piece, 2 more than its outputs with 3
  * as a divisor of the one or the other.
  */
 #include "edgeq/edgeq_depthwise_conv2d.h"
-
-#define LONGEST 48
 
 /* The positions of a piece: `before` and `after` of them in the padding, `inside` on the lines. */
 static void fill(uint32_t *to, const edgeq_lines_t *lines, const uint32_t *padding, int32_t before, int32_t inside,
@@ -33,9 +31,8 @@ static int32_t limit(int32_t x, int32_t high) {
 }
 
 /* Computes the whole layer. */
-static inline void edgeq_for_each_piece(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
-                                        void *scratch) {
-  uint32_t *const positions = (uint32_t *)scratch;
+static inline void edgeq_for_each_piece(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output) {
+  uint32_t positions[(PIECE + 2) * POSITION];
   const int32_t in_c = layer->in_c, in_w = layer->in_w, out_w = layer->out_w;
   const uint32_t padding = (uint32_t)(uint8_t)layer->input_zero_point * 0x01010101U;
   edgeq_piece_t piece = {0, positions, positions + POSITION, 0, 0, output, in_c, layer->output_zero_point};
@@ -43,7 +40,7 @@ static inline void edgeq_for_each_piece(const edgeq_depthwise_conv2d_t *layer, c
     int32_t count;
     for (int32_t first = 0; first < out_w; first += count) {
       const int32_t left = out_w - first;
-      count = left <= LONGEST ? left : left < 2 * LONGEST ? (left + 1) >> 1 : LONGEST;
+      count = left <= PIECE ? left : left < 2 * PIECE ? (left + 1) >> 1 : PIECE;
       /* Positions [from, from + size) of the lines, some in the padding. */
       const int32_t from = first - layer->pad_left, size = count + 2;
       const int32_t start = limit(from, in_w), inside = limit(from + size, in_w) - start;
