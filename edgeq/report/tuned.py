@@ -1,0 +1,129 @@
+"""Texts and the page of a search for a plan, from their JSON forms (`edgeq.tune.explain`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgeq.report.layout import Column, heading, number, table
+from edgeq.templates import environment
+
+WIDTH, HEIGHT, MARGIN = 720, 360, 56
+"""Of the picture of the front, in pixels."""
+
+
+def render_tuned(tuned: Mapping[str, Any]) -> str:
+    """The plan, why it is so, and the front. tuned: `explain.as_json`."""
+    title = f"A plan for {tuned['board']}"
+    lines = [title, "=" * len(title), "", *_sizes(tuned), *heading("Layers")]
+    lines += table(
+        [
+            Column("layer", flex=True),
+            Column("format"),
+            Column("bytes", right=True),
+            Column("instructions", right=True),
+            Column("loss", right=True),
+            Column("runner-up", flex=True),
+            Column("bytes", right=True),
+            Column("instructions", right=True),
+            Column("plan's loss", right=True),
+        ],
+        [_layer(layer) for layer in tuned["layers"]],
+    )
+    lines += heading("Front: the least loss at each size of flash (predicted; judged by the integer graph)")
+    lines += table(_point_columns("flash"), [_point(point) for point in tuned["front"]])
+    return "\n".join(lines) + "\n"
+
+
+def _sizes(tuned: Mapping[str, Any]) -> list[str]:
+    rows = [["plan", *_point(tuned["plan"])], ["int8", *_point(tuned["int8"])]]
+    budget = tuned["budget"]
+    limits = [number(budget["flash"]), number(budget["ram"]), number(budget["instructions"]), "", ""]
+    rows.append(["budget", *limits, "-" if budget["drop"] is None else f"{budget['drop']:g} %"])
+    return table([Column("measured"), *_point_columns("flash")], rows)
+
+
+def _point_columns(first: str) -> list[Column]:
+    titles = (first, "arena", "instructions", "SQNR", "same class", "drop")
+    return [Column(title, right=True) for title in titles]
+
+
+def _point(point: Mapping[str, Any]) -> list[str]:
+    return [
+        number(point["flash"]),
+        number(point["ram"]),
+        number(point["instructions"]),
+        f"{point['sqnr_db']:.1f} dB",
+        f"{point['agreement']:.1%}",
+        f"{point['drop']:.1f} %",
+    ]
+
+
+def _layer(layer: Mapping[str, Any]) -> list[str]:
+    own = [
+        layer["name"],
+        layer["chosen"],
+        number(layer["bytes"]),
+        number(layer["instructions"]),
+        f"{layer['loss']:.1e}",
+    ]
+    second = layer["runner_up_cost"]
+    if second is None:
+        return [*own, "none keeps to the budget", "", "", ""]
+    more = f"{layer['more_loss']:+.0%}"
+    return [*own, layer["runner_up"], number(second["bytes"]), number(second["instructions"]), more]
+
+
+def render_differences(here: str, there: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Where the plans of two boards differ, and what makes them."""
+    lines = heading(f"{here} and {there}: layers that differ")
+    if not rows:
+        return "\n".join([*lines, "none"]) + "\n"
+    body = []
+    for row in rows:
+        for place, board in (("here", here), ("there", there)):
+            choice = row[place]
+            name = row["layer"] if place == "here" else ""
+            cells = [number(choice[p][key]) for p in ("here", "there") for key in ("bytes", "instructions")]
+            body.append([name, f"{choice['chosen']} on {board}", f"{choice['loss']:.1e}", *cells])
+    columns = [Column("layer", flex=True), Column("chosen"), Column("loss", right=True)]
+    for board in (here, there):
+        columns += [Column(f"bytes, {board}", right=True), Column(f"instructions, {board}", right=True)]
+    return "\n".join([*lines, *table(columns, body)]) + "\n"
+
+
+def render_front(tuned: Mapping[str, Any]) -> str:
+    """The front as a page of its own: a picture and tables, without scripts or outside files."""
+    front = sorted(tuned["front"], key=lambda point: point["flash"])
+    marked = [*front, tuned["plan"], tuned["int8"]]
+    x = _scale([p["flash"] for p in marked], MARGIN, WIDTH - MARGIN / 2)
+    y = _scale([p["sqnr_db"] for p in marked], HEIGHT - MARGIN, MARGIN / 2)
+    places = [(round(x(p["flash"]), 1), round(y(p["sqnr_db"]), 1)) for p in marked]
+    columns = [column.title for column in _point_columns("flash")]
+    return (
+        environment()
+        .get_template("front.html.j2")
+        .render(
+            tuned=tuned,
+            size=(WIDTH, HEIGHT, MARGIN),
+            line=places[: len(front)],
+            points=[(*place, _tip(point)) for place, point in zip(places[: len(front)], front, strict=True)],
+            plan=(*places[-2], _tip(tuned["plan"])),
+            int8=(*places[-1], _tip(tuned["int8"])),
+            flash=(min(p["flash"] for p in marked), max(p["flash"] for p in marked)),
+            sqnr=(min(p["sqnr_db"] for p in marked), max(p["sqnr_db"] for p in marked)),
+            columns=columns,
+            rows=[_point(point) for point in front],
+            layers=[_layer(layer) for layer in tuned["layers"]],
+        )
+    )
+
+
+def _tip(point: Mapping[str, Any]) -> str:
+    layers = "\n".join(f"{name}: {option}" for name, option in point["layers"].items())
+    return f"{number(point['flash'])} bytes, {point['sqnr_db']:.1f} dB\n{layers}"
+
+
+def _scale(values: Sequence[float], first: float, last: float) -> Any:
+    low, high = min(values), max(values)
+    return lambda value: first + (last - first) * ((value - low) / (high - low) if high > low else 0.5)

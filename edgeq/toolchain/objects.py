@@ -1,0 +1,49 @@
+"""How many bytes single sources add to a program: each compiled by itself, nothing linked."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgeq.boards import Board
+from edgeq.errors import ToolchainError
+from edgeq.toolchain.compilers import COMPILE_FLAGS, find_compiler
+from edgeq.toolchain.ports import emulator_port
+from edgeq.toolchain.program import open_elf
+
+_SECONDS = 300
+_LOADED = 2
+"""SHF_ALLOC: sections that a program loads."""
+_WRITTEN = 1
+"""SHF_WRITE: sections that are not constant."""
+
+
+def object_bytes(
+    sources: Sequence[Path],
+    include_dirs: Sequence[Path],
+    board: Board,
+    work_dir: Path,
+    *,
+    compiler: str = "auto",
+    optimize: str = "balanced",
+) -> list[int]:
+    """Code and constants of each source, in order, compiled as `build_program` does; no host. Raises ToolchainError."""
+    tool = find_compiler(board, compiler)
+    flags = [*COMPILE_FLAGS, tool.optimize(optimize), *tool.target_flags(board)]
+    flags += [f"-I{directory.resolve()}" for directory in (*include_dirs, *emulator_port(board).include_dirs)]
+    found = []
+    for index, source in enumerate(sources):
+        output = work_dir / f"{index}.o"
+        command = [*tool.command, *flags, "-c", str(source.resolve()), "-o", str(output)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        if done.returncode:
+            raise ToolchainError(f"{source.name} cannot be compiled:\n{done.stderr.strip()}")
+        found.append(_constant_bytes(output))
+    return found
+
+
+def _constant_bytes(file: Path) -> int:
+    with open_elf(file) as elf:
+        sections = [s for s in elf.iter_sections() if s["sh_flags"] & _LOADED and not s["sh_flags"] & _WRITTEN]
+        return sum(int(s["sh_size"]) for s in sections if s["sh_type"] == "SHT_PROGBITS")
