@@ -151,6 +151,12 @@ class DeviceError(EdgeqError):
     exit_code = 26
 
 
+class FlashError(EdgeqError):
+    """Firmware could not be written: no route, a missing tool, another chip, or a tool that failed."""
+
+    exit_code = 27
+
+
 class InternalError(EdgeqError):
     """edgeq broke one of its own rules (a pass left an illegal graph); always a bug to report."""
 

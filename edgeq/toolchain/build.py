@@ -21,6 +21,7 @@ _MODEL, _HARNESS, _LIBRARY = "edgeq-model", "edgeq-harness", "edgeq-library"
 _COMPILE_SECONDS = 300
 _ERROR_LINES = 12
 _PROBE_BYTES = 64 << 20
+_SMALL_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def build_program(
     macros = dict(defines or {})
     if port is None:
         port = host_port() if board.is_host else emulator_port(board)
+        board = with_room_for_harness(board)
     work_dir.mkdir(parents=True, exist_ok=True)
     main_path = work_dir / "harness_main.c"
     main_path.write_text(main, encoding="utf-8")
@@ -77,6 +79,22 @@ def build_program(
     else:
         _link(tool, board, objects, elf)
     return read_program(elf, board, str(tool), "EDGEQ_PROFILE" in macros)
+
+
+def with_room_for_harness(board: Board) -> Board:
+    """The board as it is emulated: small memories grow, since the harness has tables, a stack and code of its own.
+
+    Only where the board's own memory map is no machine of QEMU. Whether a model fits the board itself is another
+    question (report/capacity.py); whether firmware does, that of a build with the device's port.
+    """
+    if board.flash is None or board.ram is None or board.qemu is not None:
+        return board
+    flash, ram = board.flash, board.ram
+    if flash.bytes < _SMALL_BYTES:
+        flash = Memory(flash.origin, _SMALL_BYTES)
+    if ram.bytes < _SMALL_BYTES:
+        ram = Memory(ram.origin, ram.bytes + (-ram.bytes) % PAGE_BYTES + PAGE_BYTES)
+    return replace(board, flash=flash, ram=ram)
 
 
 def _sanitizers(tool: Compiler) -> list[str]:

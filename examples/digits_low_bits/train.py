@@ -1,10 +1,10 @@
-"""Trains two networks below eight bits on the digits of ../digits: one binary, one with ternary weights.
+"""Trains networks below eight bits on the digits of ../digits: one binary, two with ternary weights.
 
     pip install 'edgeq[train]' scikit-learn
     python examples/digits_low_bits/train.py
 
-writes digits_w1a1.onnx and digits_ternary.onnx (QONNX) beside this file. They are checked in, so only whoever wants
-other networks needs PyTorch. The same machine and versions give the same bytes again.
+writes digits_w1a1.onnx, digits_ternary.onnx and digits_tiny.onnx (QONNX) beside this file. They are checked in, so only
+whoever wants other networks needs PyTorch. The same machine and versions give the same bytes again.
 """
 
 from __future__ import annotations
@@ -72,9 +72,28 @@ def ternary_network() -> nn.Sequential:
     return nn.Sequential(OrderedDict(layers))
 
 
+def tiny_network() -> nn.Sequential:
+    """Ternary weights, activations of four bits, for a chip of 2 KB RAM and no multiplier. 4,812 weights."""
+    layers = {
+        "image": edgeq.nn.Activation("int8", step=1 / 16),
+        "conv1": edgeq.nn.Conv2d(1, 12, 3, padding=1, stride=2, bias=False, weights="ternary"),
+        "norm1": nn.BatchNorm2d(12),
+        "relu1": nn.ReLU(),
+        "levels1": edgeq.nn.Activation("uint4"),
+        "conv2": edgeq.nn.Conv2d(12, 20, 3, padding=1, bias=False, weights="ternary"),
+        "norm2": nn.BatchNorm2d(20),
+        "relu2": nn.ReLU(),
+        "levels2": edgeq.nn.Activation("uint4"),
+        "flatten": nn.Flatten(),
+        "dense": edgeq.nn.Linear(20 * 4 * 4, 10, bias=False, weights="ternary"),
+    }
+    return nn.Sequential(OrderedDict(layers))
+
+
 NETWORKS: dict[str, tuple[Callable[[], nn.Sequential], int]] = {
     "digits_w1a1": (binary_network, 80),
     "digits_ternary": (ternary_network, 60),
+    "digits_tiny": (tiny_network, 80),
 }
 """Name of the file -> (what builds the network, epochs)."""
 
@@ -109,7 +128,8 @@ def train(model: nn.Module, x: Tensor, y: Tensor, epochs: int) -> None:
 
 def main() -> None:
     """Train, export, measure."""
-    parser = argparse.ArgumentParser(description="train the two networks and write their QONNX files")
+    parser = argparse.ArgumentParser(description="train the networks and write their QONNX files")
+    parser.add_argument("networks", nargs="*", metavar="NAME", help=f"of {', '.join(NETWORKS)}; all by default")
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent, help="folder of the files")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -117,7 +137,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     x, y, x_test, y_test = data()
-    for name, (build, epochs) in NETWORKS.items():
+    for name in arguments.networks or NETWORKS:
+        build, epochs = NETWORKS[name]
         torch.manual_seed(SEED)
         model = build()
         train(model, x, y, epochs)
