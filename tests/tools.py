@@ -52,6 +52,7 @@ _TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "unicorn": (_package("unicorn", "capstone", "elftools"), "pip install 'edgeq[emulate]'"),
     "litert": (_litert, "pip install 'edgeq[reference]'"),
     "device": (_package("serial", "cobs"), "pip install 'edgeq[device]'"),
+    "wakewords": (_package("pymicro_wakeword"), "pip install pymicro-wakeword"),
     "onnxruntime": (_package("onnxruntime"), "pip install 'edgeq[reference]'"),
     # PyTorch's newer ONNX exporter is in a package of its own.
     "torch": (_package("torch", "onnxscript"), "pip install torch==2.13.0 onnxscript"),

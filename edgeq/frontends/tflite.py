@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from edgeq.errors import ModelFileError
@@ -11,9 +12,10 @@ from edgeq.frontends.tflite_fold import FOLDS
 from edgeq.frontends.tflite_importer import Importer
 from edgeq.frontends.tflite_layers import LAYERS
 from edgeq.frontends.tflite_moves import MOVES
+from edgeq.frontends.tflite_state import VARIABLES, convert_line, find_lines
 from edgeq.ir.graph import Graph
 
-ROWS = {**LAYERS, **MOVES}
+ROWS = {**LAYERS, **MOVES, **VARIABLES}
 """Every operator that is converted, by its name in the schema."""
 
 
@@ -24,6 +26,8 @@ def load_tflite(path: Path, data: bytes, dimensions: Mapping[str, int] | None = 
     """
     where = path.name
     model = read_file(data, where)
-    if not model.operators:
+    if not model.main.operators:
         raise ModelFileError("computes nothing: it has no operators", where=where, hint=HINT)
-    return Importer(model, path.stem, where, ROWS, FOLDS).run(dimensions)
+    lines = find_lines(model)
+    special = {number: partial(convert_line, line=line) for number, line in lines.by_join.items()}
+    return Importer(model, path.stem, where, ROWS, FOLDS, special, lines.vanished).run(dimensions)

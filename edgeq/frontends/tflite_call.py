@@ -83,7 +83,7 @@ class Call:
         for index in (*self.operator.inputs, *self.operator.outputs):
             if index < 0 or self.importer.array(index) is not None:
                 continue
-            tensor = self.importer.model.tensors[index]
+            tensor = self.importer.model.main.tensors[index]
             if index not in self.importer.values and index not in self.operator.outputs:
                 raise ModelFileError(f"reads {tensor_where(tensor)} before it is computed", hint=HINT)
             if tensor.is_variable:
@@ -118,11 +118,13 @@ class Call:
         """The operand at `position` as the file has it; None where it is absent."""
         inputs = self.operator.inputs
         return (
-            self.importer.model.tensors[inputs[position]] if position < len(inputs) and inputs[position] >= 0 else None
+            self.importer.model.main.tensors[inputs[position]]
+            if position < len(inputs) and inputs[position] >= 0
+            else None
         )
 
     def output_tensor(self, number: int = 0) -> FileTensor:
-        return self.importer.model.tensors[self.operator.outputs[number]]
+        return self.importer.model.main.tensors[self.operator.outputs[number]]
 
     def output_quantization(self, number: int = 0) -> Quantization | None:
         """What results of the file's type need: one scale for int8, nothing for float."""
@@ -193,6 +195,14 @@ class Call:
             constants[key] = self.importer.builder.constant(name, array, quantization)
         return constants[key]
 
+    def add_shifted(self, op: str, inputs: Sequence[Value | None]) -> None:
+        """The node that computes a uint8 result of the network: in the C it is int8, and 128 less."""
+        own = self.output_quantization()
+        assert own is not None
+        shifted = Quantization.per_tensor(own.tensor_scale, own.tensor_zero_point - 128)
+        value = self.add(op, inputs, dtype=DType.INT8, quantization=shifted)
+        self.importer.facts[value.name] = {"source_dtype": "uint8"}
+
     def add(
         self,
         op: str,
@@ -201,8 +211,9 @@ class Call:
         *,
         number: int = 0,
         dtype: DType | None = None,
+        quantization: Quantization | None = None,
     ) -> Value:
-        """The node that computes result `number`. The file must agree with its shape."""
+        """The node that computes result `number`, quantized as the file has it unless told. Its shape must agree."""
         index, tensor = self.operator.outputs[number], self.output_tensor(number)
         importer = self.importer
         if all(v is None or v.is_constant for v in inputs):
@@ -215,7 +226,7 @@ class Call:
             name=name,
             output_names=[importer.names[index]],
             dtype=dtype or element_type(tensor),
-            quantizations=[self.output_quantization(number)],
+            quantizations=[quantization or self.output_quantization(number)],
         )
         importer.values[index] = value
         importer.origin[value.name] = index

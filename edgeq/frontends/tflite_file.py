@@ -22,7 +22,7 @@ MAGIC = b"TFL3"
 SCHEMA = 3
 MAX_RANK = 8
 MAX_NAME = 1024
-MAX_TABLES = {"Operators": 4096, "Tensors": 16384, "Buffers": 16384, "OperatorCodes": 4096}
+MAX_TABLES = {"Subgraphs": 16, "Operators": 4096, "Tensors": 16384, "Buffers": 16384, "OperatorCodes": 4096}
 """No network for a microcontroller comes near; a hostile file asks for hours of work with more."""
 HINT = "the file is damaged or was not fully copied; export it again"
 
@@ -73,6 +73,10 @@ class Options:
             raise ModelDataError(f"option {field} is {value}", where=self._where)
         return value
 
+    def text(self, field: str) -> str:
+        """A name; empty where there is none."""
+        return bytes(self._get(field, None) or b"")[:MAX_NAME].decode("utf-8", "replace")
+
     def integers(self, field: str) -> tuple[int, ...]:
         if self._table is None:
             return ()
@@ -116,16 +120,26 @@ class FileOperator:
 
 
 @dataclass(frozen=True, eq=False)
-class FileModel:
-    """The first subgraph of a file and what is said about the whole."""
+class FileGraph:
+    """One subgraph. inputs, outputs: indices of its tensors."""
 
-    size: int
-    description: str
-    subgraphs: int
     tensors: tuple[FileTensor, ...]
     operators: tuple[FileOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FileModel:
+    """A whole file. graphs: the first is the network, others are called from it."""
+
+    size: int
+    description: str
+    graphs: tuple[FileGraph, ...]
+
+    @property
+    def main(self) -> FileGraph:
+        return self.graphs[0]
 
 
 def read_file(data: bytes, where: str) -> FileModel:
@@ -181,21 +195,21 @@ class _Reader:
             raise ModelFileError("holds no graph", where=self.where, hint=HINT)
         buffers = self.many(root, "Buffers", self.buffer)
         codes = self.many(root, "OperatorCodes", self.code)
-        graph = root.Subgraphs(0)
+        return FileModel(
+            size=len(self.data),
+            description=self.text(root.Description()),
+            graphs=self.many(root, "Subgraphs", lambda _, g: self.graph(g, buffers, codes)),
+        )
+
+    def graph(
+        self, graph: Any, buffers: tuple[memoryview | None, ...], codes: tuple[tuple[int, str, int, str], ...]
+    ) -> FileGraph:
         tensors = self.many(graph, "Tensors", lambda i, t: self.tensor(i, t, buffers))
         operators = self.many(graph, "Operators", lambda i, o: self.operator(i, o, codes, len(tensors)))
         inputs, outputs = self.numbers(graph, "Inputs"), self.numbers(graph, "Outputs")
         for index in (*inputs, *outputs):
             self.check_index(index, len(tensors), "the graph")
-        return FileModel(
-            size=len(self.data),
-            description=self.text(root.Description()),
-            subgraphs=root.SubgraphsLength(),
-            tensors=tensors,
-            operators=operators,
-            inputs=inputs,
-            outputs=outputs,
-        )
+        return FileGraph(tensors, operators, inputs, outputs)
 
     def check_index(self, index: int, count: int, what: str) -> None:
         if not 0 <= index < count:

@@ -25,7 +25,11 @@ MAX_ENDS = 256
 
 
 class Importer:
-    """State of one import. `rows` convert operators; `folds` compute those whose operands are all known."""
+    """State of one import. `rows` convert operators; `folds` compute those whose operands are all known.
+
+    special: what converts single operators, by their number, instead of their row. vanished: numbers of those that are
+    part of a special one.
+    """
 
     def __init__(
         self,
@@ -34,7 +38,10 @@ class Importer:
         where: str,
         rows: Mapping[str, Row],
         folds: Mapping[str, Callable[[Call], Array | None]],
+        special: Mapping[int, Callable[[Call], None]],
+        vanished: frozenset[int],
     ) -> None:
+        self.special, self.vanished = special, vanished
         self.model, self.where, self.rows, self.folds = model, where, rows, folds
         self.builder = GraphBuilder(name)
         self.problems = Problems()
@@ -42,11 +49,12 @@ class Importer:
         self.folded: dict[int, Array] = {}
         self.constants: dict[tuple[int, str, Quantization | None], Value] = {}
         self.origin: dict[str, int] = {}
+        self.facts: dict[str, dict[str, str]] = {}
         self.named: set[int] = set()
         self.taken: dict[str, int] = {}
         # Constants may share bytes in a hostile file, and widen from int8 to float32 in an honest one.
         self.left = (1 << 20) + 16 * model.size
-        self.names = [self.unique(t.name or f"tensor_{t.index}") for t in model.tensors]
+        self.names = [self.unique(t.name or f"tensor_{t.index}") for t in model.main.tensors]
 
     def unique(self, base: str) -> str:
         """`base`, or the first of `base_1`, `base_2`, ... that is free; then taken."""
@@ -59,15 +67,16 @@ class Importer:
 
     def run(self, dimensions: Mapping[str, int] | None) -> Graph:
         """The whole graph. Raises UnsupportedError with every problem of every operator."""
-        if self.model.subgraphs > 1:
+        if len(self.model.graphs) > 1 and not any(o.name == "CALL_ONCE" for o in self.operators(self.vanished)):
             self.problems.add(
                 "the model",
-                f"has {self.model.subgraphs} graphs",
+                f"has {len(self.model.graphs)} graphs",
                 "control flow and several signatures are not supported; export one function without them",
             )
         self.read_inputs(dimensions or {})
-        for operator in self.model.operators:
-            self.convert(operator)
+        for operator in self.model.main.operators:
+            if operator.index not in self.vanished:
+                self.convert(operator)
         outputs = self.read_outputs()
         self.problems.raise_if_any(self.where)
         graph = self.builder.finish(outputs)
@@ -75,15 +84,19 @@ class Importer:
             "format": "tflite",
             "producer": self.model.description,
             "origin": {v.name: self.origin[v.name] for v in graph.values() if v.name in self.origin},
+            "outputs": {v.name: self.facts[v.name] for v in graph.outputs if v.name in self.facts},
         }
         return graph
 
+    def operators(self, numbers: frozenset[int]) -> list[FileOperator]:
+        return [o for o in self.model.main.operators if o.index in numbers]
+
     def read_inputs(self, dimensions: Mapping[str, int]) -> None:
         unused = dict(dimensions)
-        if len(self.model.inputs) > MAX_ENDS or len(self.model.outputs) > MAX_ENDS:
+        if len(self.model.main.inputs) > MAX_ENDS or len(self.model.main.outputs) > MAX_ENDS:
             raise ModelFileError(f"has more than {MAX_ENDS} inputs or outputs", where=self.where, hint=HINT)
-        for index in self.model.inputs:
-            tensor, name = self.model.tensors[index], self.names[index]
+        for index in self.model.main.inputs:
+            tensor, name = self.model.main.tensors[index], self.names[index]
             if index in self.values or tensor.data is not None:
                 raise ModelFileError(f"{tensor_where(tensor)} is not a proper input", where=self.where, hint=HINT)
             shape = []
@@ -122,8 +135,8 @@ class Importer:
 
     def read_outputs(self) -> list[Value]:
         outputs: list[Value] = []
-        for index in self.model.outputs:
-            tensor = self.model.tensors[index]
+        for index in self.model.main.outputs:
+            tensor = self.model.main.tensors[index]
             value = self.values.get(index)
             if value is None and index not in self.folded and tensor.data is None:
                 raise ModelFileError(f"output {tensor_where(tensor)} is never computed", where=self.where, hint=HINT)
@@ -133,7 +146,7 @@ class Importer:
                 self.problems.add(tensor_where(tensor), "is listed twice among the outputs")
             else:
                 outputs.append(value)
-        if not self.model.outputs:
+        if not self.model.main.outputs:
             raise ModelFileError("has no outputs", where=self.where, hint=HINT)
         return outputs
 
@@ -141,13 +154,15 @@ class Importer:
         """One operator; what cannot be converted is noted, and its outputs stand in as the file describes them."""
         call = Call(self, operator)
         for index in operator.outputs:
-            if index in self.values or index in self.folded or self.model.tensors[index].data is not None:
+            if index in self.values or index in self.folded or self.model.main.tensors[index].data is not None:
                 raise ModelFileError(
-                    f"{tensor_where(self.model.tensors[index])} is computed twice", where=self.where, hint=HINT
+                    f"{tensor_where(self.model.main.tensors[index])} is computed twice", where=self.where, hint=HINT
                 )
         with self.problems.collect(call.where):
             try:
-                if not call.fold():
+                if operator.index in self.special:
+                    self.special[operator.index](call)
+                elif not call.fold():
                     call.check()
                     self.rows[operator.name].convert(call)
             except (ModelDataError, ModelFileError) as error:
@@ -159,7 +174,7 @@ class Importer:
 
     def stand_in(self, index: int) -> None:
         """A value for what could not be converted, so that the operators after it can be looked at."""
-        tensor = self.model.tensors[index]
+        tensor = self.model.main.tensors[index]
         dtype = DTYPES.get(tensor.type, DType.FLOAT32)
         quantization = Quantization.per_tensor(1.0, 0) if dtype is DType.INT8 else None
         shape = tuple(max(1, d) for d in tensor.shape)
@@ -170,7 +185,7 @@ class Importer:
         """The data of a tensor that is known now: stored or computed from constants; None for activations."""
         if index in self.folded:
             return self.folded[index]
-        tensor = self.model.tensors[index]
+        tensor = self.model.main.tensors[index]
         if index in self.values or (tensor.data is None and 0 not in tensor.shape):
             return None
         array = stored_array(tensor)

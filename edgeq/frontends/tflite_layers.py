@@ -197,6 +197,9 @@ def _change_type(call: Call) -> None:
     source = call.tensor(0)
     assert source is not None
     kinds = (source.type, call.output_tensor().type)
+    if kinds == ("INT8", "UINT8") and call.operator.outputs[0] in call.importer.model.main.outputs:
+        call.add_shifted("requantize", [call.value(0)])
+        return
     if kinds not in _CONVERSIONS:
         call.refuse(
             f"from {kinds[0]} to {kinds[1]}",

@@ -32,7 +32,7 @@ def list_file(found: Inspection, data: bytes, where: str) -> None:
 def _list_tflite(found: Inspection, data: bytes, where: str) -> None:
     from edgeq.frontends.tflite_file import read_file
 
-    model = read_file(data, where)
+    model = read_file(data, where).main
 
     def tensor(index: int) -> Tensor:
         entry = model.tensors[index]

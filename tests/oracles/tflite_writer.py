@@ -21,6 +21,7 @@ OPTION_TABLES = {
     "ADD": "AddOptions",
     "ARG_MAX": "ArgMaxOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
+    "CALL_ONCE": "CallOnceOptions",
     "CAST": "CastOptions",
     "CONCATENATION": "ConcatenationOptions",
     "CONV_2D": "Conv2DOptions",
@@ -50,6 +51,7 @@ OPTION_TABLES = {
     "STRIDED_SLICE": "StridedSliceOptions",
     "SUB": "SubOptions",
     "TRANSPOSE": "TransposeOptions",
+    "VAR_HANDLE": "VarHandleOptions",
 }
 """Operators with a table of options; every other one is written without."""
 
@@ -89,6 +91,24 @@ class OperatorSpec:
     option_table: str | None = None
 
 
+@dataclass(eq=False)
+class GraphSpec:
+    """One subgraph."""
+
+    operators: Sequence[OperatorSpec]
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+
+    @property
+    def tensors(self) -> list[TensorSpec]:
+        """Every tensor once."""
+        found: list[TensorSpec] = []
+        for tensor in [*self.inputs, *(t for o in self.operators for t in (*o.inputs, *o.outputs)), *self.outputs]:
+            if tensor is not None and not any(tensor is t for t in found):
+                found.append(tensor)
+        return found
+
+
 def single_op_model(
     op: str,
     inputs: Sequence[TensorSpec | None],
@@ -115,22 +135,20 @@ def model(
     description: str = "edgeq test",
 ) -> bytes:
     """A model of any operators; `subgraphs` repeats the same one."""
-    return _Writer(operators, inputs, outputs).finish(subgraphs, description)
+    return graphs(*[GraphSpec(operators, inputs, outputs)] * subgraphs, description=description)
+
+
+def graphs(*specs: GraphSpec, description: str = "edgeq test") -> bytes:
+    """A model of several subgraphs, the network first."""
+    return _Writer(specs).finish(description)
 
 
 class _Writer:
-    def __init__(
-        self, operators: Sequence[OperatorSpec], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
-    ) -> None:
+    def __init__(self, specs: Sequence[GraphSpec]) -> None:
         self.b = flatbuffers.Builder(4096)
-        self.operators, self.inputs, self.outputs = operators, inputs, outputs
-        self.tensors: list[TensorSpec] = []
-        for tensor in [*inputs, *(t for o in operators for t in (*o.inputs, *o.outputs)), *outputs]:
-            if tensor is not None and not any(tensor is t for t in self.tensors):
-                self.tensors.append(tensor)
-
-    def index(self, tensor: TensorSpec | None) -> int:
-        return next((i for i, t in enumerate(self.tensors) if t is tensor), -1)
+        self.specs = specs
+        self.tensors = [tensor for spec in specs for tensor in spec.tensors]
+        self.opcodes = [operator for spec in specs for operator in spec.operators]
 
     def ints(self, values: Sequence[int]) -> int:
         return int(self.b.CreateNumpyVector(np.asarray(values, dtype=np.int32)))
@@ -172,7 +190,8 @@ class _Writer:
         vector = self.b.EndVector()
         return self.table("Buffer", Data=vector)
 
-    def tensor(self, number: int, spec: TensorSpec) -> int:
+    def tensor(self, spec: TensorSpec) -> int:
+        number = next(i for i, t in enumerate(self.tensors) if t is spec)
         name = self.b.CreateString(f"t{number}" if spec.name is None else spec.name)
         shape = self.ints(spec.shape)
         signature = None if spec.signature is None else self.ints(spec.signature)
@@ -188,20 +207,25 @@ class _Writer:
             HasRank=True,
         )
 
-    def operator(self, number: int, spec: OperatorSpec) -> int:
+    def operator(self, own: Sequence[TensorSpec], spec: OperatorSpec) -> int:
+        number = next(i for i, o in enumerate(self.opcodes) if o is spec)
         table = spec.option_table or OPTION_TABLES.get(spec.op)
         options = None
         if table is not None:
             values = {
-                key: self.ints(value) if isinstance(value, (list, tuple, np.ndarray)) else value
+                key: self.ints(value)
+                if isinstance(value, (list, tuple, np.ndarray))
+                else self.b.CreateString(value)
+                if isinstance(value, str)
+                else value
                 for key, value in spec.options.items()
             }
             options = self.table(table, **values)
         return self.table(
             "Operator",
             OpcodeIndex=number,
-            Inputs=self.ints([self.index(t) for t in spec.inputs]),
-            Outputs=self.ints([self.index(t) for t in spec.outputs]),
+            Inputs=self.ints([_index(own, t) for t in spec.inputs]),
+            Outputs=self.ints([_index(own, t) for t in spec.outputs]),
             BuiltinOptionsType=None if table is None else getattr(tflite.BuiltinOptions, table),
             BuiltinOptions=options,
         )
@@ -218,20 +242,29 @@ class _Writer:
             CustomCode=name,
         )
 
-    def finish(self, subgraphs: int, description: str) -> bytes:
+    def graph(self, spec: GraphSpec) -> int:
+        own = spec.tensors
+        return self.table(
+            "SubGraph",
+            Tensors=self.offsets([self.tensor(t) for t in own]),
+            Operators=self.offsets([self.operator(own, o) for o in spec.operators]),
+            Inputs=self.ints([_index(own, t) for t in spec.inputs]),
+            Outputs=self.ints([_index(own, t) for t in spec.outputs]),
+        )
+
+    def finish(self, description: str) -> bytes:
         buffers = self.offsets([self.buffer(None), *(self.buffer(t.bytes) for t in self.tensors)])
-        tensors = self.offsets([self.tensor(i, t) for i, t in enumerate(self.tensors)])
-        operators = self.offsets([self.operator(i, o) for i, o in enumerate(self.operators)])
-        inputs = self.ints([self.index(t) for t in self.inputs])
-        outputs = self.ints([self.index(t) for t in self.outputs])
-        graph = self.table("SubGraph", Tensors=tensors, Inputs=inputs, Outputs=outputs, Operators=operators)
         root = self.table(
             "Model",
             Version=3,
-            OperatorCodes=self.offsets([self.opcode(o) for o in self.operators]),
-            Subgraphs=self.offsets([graph] * subgraphs),
+            OperatorCodes=self.offsets([self.opcode(o) for o in self.opcodes]),
+            Subgraphs=self.offsets([self.graph(spec) for spec in self.specs]),
             Description=self.b.CreateString(description),
             Buffers=buffers,
         )
         self.b.Finish(root, file_identifier=b"TFL3")
         return bytes(self.b.Output())
+
+
+def _index(tensors: Sequence[TensorSpec], tensor: TensorSpec | None) -> int:
+    return next((i for i, t in enumerate(tensors) if t is tensor), -1)
