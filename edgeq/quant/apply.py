@@ -61,18 +61,26 @@ def settings_of(
 
 
 def apply_methods(work: Work, settings: Settings) -> Graph:
-    """The quantized graph; `meta["quantization"]` says what was done and what it brought (docs/quantization.md)."""
-    chosen = settings.chosen()
+    """The quantized graph; `meta["quantization"]` says what was done and what it brought (docs/quantization.md).
+
+    A method earns its place: one that brings the network's outputs further from the float network's is undone.
+    """
+    chosen = [method for method in settings.chosen() if method.applies(work)]
     layers, whole = work.fidelity() if chosen else ({}, None)
     effects: list[dict[str, Any]] = []
     trail = {name: [sqnr] for name, sqnr in layers.items()}
     before = whole
     for method in chosen:
+        state = work.saved()
         did = method.apply(work)
         layers, after = work.fidelity()
+        kept = before is None or after is None or after >= before
+        effects.append({"method": method.name, "did": did, "before_db": before, "after_db": after, "kept": kept})
+        if not kept:
+            work.restore(state)
+            continue
         for name, sqnr in layers.items():
             trail.setdefault(name, []).append(sqnr)
-        effects.append({"method": method.name, "did": did, "before_db": before, "after_db": after})
         before = after
     quantized = work.quantized()
     quantized.meta["quantization"] = {

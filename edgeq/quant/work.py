@@ -36,7 +36,7 @@ class Work:
     """real: the float network, which methods may rewrite; target: the float values that quantized ones should have.
 
     samples: real inputs by name, a part of the calibration data that memory holds. layers: weights and biases chosen so
-    far, by node name.
+    far, by node name. correct: whether biases take back the mean error of layers rounded to nearest.
     """
 
     real: Graph
@@ -46,6 +46,7 @@ class Work:
     seed: int = 0
     steps: int = STEPS
     progress: Progress = lambda what, done, total: None
+    correct: bool = False
     target: Graph = field(init=False)
     ranges: dict[str, Range] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
@@ -54,18 +55,18 @@ class Work:
         self.restart()
 
     def restart(self) -> None:
-        """After the real graph was rewritten: ranges anew, every weight to its nearest level, no bias corrected."""
+        """After the real graph was rewritten: ranges anew, every weight to its nearest level."""
         self.target = self.real
         self.ranges = self.observe(self.real)
         self.layers = {}
         scales = self.activation_types()
         for node in weighted(self.real):
             scale = tensor_scale(scales[node.input(0).name])
-            self.layers[node.name] = round_layer(node, self.scheme(node), scale, self.ranges, correct=False)
+            self.layers[node.name] = round_layer(node, self.scheme(node), scale, self.ranges, self.correct)
 
     def saved(self) -> dict[str, Any]:
         """What `restore` takes to undo everything that comes after."""
-        state = {k: getattr(self, k) for k in ("real", "target", "plan")}
+        state = {k: getattr(self, k) for k in ("real", "target", "plan", "correct")}
         return {**state, "ranges": dict(self.ranges), "layers": dict(self.layers)}
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -32,6 +32,10 @@ class Method(ABC):
     learns: ClassVar[bool] = False
     """Whether it needs PyTorch: pip install 'edgeq[train]'."""
 
+    def applies(self, work: Work) -> bool:
+        """Whether there is anything to do; where no method has, nothing is measured either."""
+        return True
+
     @abstractmethod
     def apply(self, work: Work) -> str:
         """Changes `work` in place; says in a few words what it did. A REWRITE calls `work.restart` when it changed the

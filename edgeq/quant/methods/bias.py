@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from edgeq.quant.methods.base import Method, Stage
@@ -15,16 +14,14 @@ class BiasCorrection(Method):
 
     name = "bias"
     summary = "bias correction: biases take back the mean error of rounded weights"
-    stage = Stage.ROUND
-    order = -1  # learning starts from it
+    stage = Stage.REWRITE
+    order = -1  # what other methods bring shows once the mean is right
     source: ClassVar[str] = "Nagel et al., Data-Free Quantization, 2019"
 
+    def applies(self, work: Work) -> bool:
+        return any(work.scheme(node) != WeightScheme() for node in weighted(work.real))
+
     def apply(self, work: Work) -> str:
-        corrected = 0
-        for node in weighted(work.real):
-            if work.scheme(node) == WeightScheme():
-                continue
-            layer = work.layers[node.name]
-            work.layers[node.name] = replace(layer, bias=work.mean_bias(node, layer.weights))
-            corrected += 1
-        return f"{corrected} layers"
+        work.correct = True
+        work.restart()
+        return f"{sum(work.scheme(node) != WeightScheme() for node in weighted(work.real))} layers"
