@@ -167,20 +167,6 @@ def to_original(spec: Spec, array: Array) -> Array:
     return np.ascontiguousarray(converted.reshape(len(array), *(int(n) for n in spec["source_shape"])))
 
 
-def windows(stream: Mapping[str, Any], spec: Spec, feed: Array) -> Array:
-    """Consecutive frames, as `to_original` gives them -> the whole windows that end with each of them.
-
-    stream: the manifest's entry. Before the first frame was silence: real zero.
-    """
-    axis, frames, window = int(stream["axis"]) + 1, int(stream["frames"]), int(stream["window"])
-    parts = np.moveaxis(feed, axis, 1)
-    zero = 0 if feed.dtype.kind == "f" or spec.get("zero_point") is None else int(spec["zero_point"])
-    quiet = np.full((window - frames, *parts.shape[2:]), zero, feed.dtype)
-    frames_in_order = np.concatenate([quiet, parts.reshape(-1, *parts.shape[2:])])
-    found = np.stack([frames_in_order[k * frames : k * frames + window] for k in range(len(feed))])
-    return np.ascontiguousarray(np.moveaxis(found, 1, axis))
-
-
 def to_source_type(spec: Spec, integers: Array) -> Array:
     """Integers of the C as the original gives them: uint8 is 128 more, others are the same."""
     return _shifted(integers, np.dtype("uint8")) if spec.get("source_dtype") == "uint8" else integers

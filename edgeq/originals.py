@@ -24,6 +24,20 @@ def run_original(file: Path, inputs: Sequence[Array]) -> tuple[str, list[Array]]
     return runner(file, inputs)
 
 
+def windows(stream: Mapping[str, Any], spec: Mapping[str, Any], feed: Array) -> Array:
+    """Consecutive frames, as `npz.to_original` gives them -> the whole windows that end with each of them.
+
+    stream: the manifest's entry. Before the first frame was silence: real zero.
+    """
+    axis, frames, window = int(stream["axis"]) + 1, int(stream["frames"]), int(stream["window"])
+    parts = np.moveaxis(feed, axis, 1)
+    zero = 0 if feed.dtype.kind == "f" or spec.get("zero_point") is None else int(spec["zero_point"])
+    quiet = np.full((window - frames, *parts.shape[2:]), zero, feed.dtype)
+    frames_in_order = np.concatenate([quiet, parts.reshape(-1, *parts.shape[2:])])
+    found = np.stack([frames_in_order[k * frames : k * frames + window] for k in range(len(feed))])
+    return np.ascontiguousarray(np.moveaxis(found, 1, axis))
+
+
 def _need(module: str, package: str, how: str = "edgeq[reference]") -> Any:
     try:
         return importlib.import_module(module)

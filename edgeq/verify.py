@@ -32,11 +32,10 @@ from edgeq.npz import (
     to_original,
     to_reals,
     to_source_type,
-    windows,
 )
 from edgeq.ops.execute import run_integer, run_real
 from edgeq.ops.registry import operator
-from edgeq.originals import run_original
+from edgeq.originals import run_original, windows
 from edgeq.quant.quality import sqnr_db
 
 PLACES = ("host", "emulator")

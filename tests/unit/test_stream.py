@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from edgeq.errors import UnsupportedError
 from edgeq.ir.graph import Graph, Value
 from edgeq.ir.types import Array, DType, Quantization
-from edgeq.npz import windows
 from edgeq.ops.build import GraphBuilder
 from edgeq.ops.execute import run_integer
+from edgeq.originals import windows
 from edgeq.passes.pipeline import to_integer
 from edgeq.passes.stream import stream
 from edgeq.pipeline import compile_model
