@@ -13,8 +13,17 @@ from edgeq.pipeline import compile_model
 from tests.kernels.cases import Case, constant_channels, make_case
 from tests.kernels.one_layer import run_layer
 from tests.tools import ROOT, need
+from tests.unit.quantized_nodes import lowered, tensor
 
 SAME = {"pads": (1, 1, 1, 1)}
+
+
+def pool(shape: tuple[int, ...], kernel: tuple[int, int], seed: int, **attrs: Any) -> Case:
+    """An average pooling; its output shares memory with the input as far as the row allows, like that of any layer."""
+    node = lowered("avg_pool2d", [tensor(shape)], kernel=kernel, **attrs)
+    return Case(node, np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8))
+
+
 CASES: dict[str, list[Case]] = {
     "conv2d": [
         make_case("conv2d", (1, 5, 7, 16), (16, 3, 3, 16), 1, **SAME),
@@ -25,6 +34,9 @@ CASES: dict[str, list[Case]] = {
         make_case("conv2d", (1, 3, 3, 1), (1, 1, 1, 1), 6, **SAME),
         make_case("conv2d", (1, 5, 5, 20), (12, 3, 3, 20), 7, extreme=1, **SAME),
         constant_channels(make_case("conv2d", (1, 4, 4, 8), (10, 3, 3, 8), 8, **SAME)),
+        make_case("conv2d", (1, 3, 5, 8), (6, 1, 1, 8), 9, clamp=(-40, 90)),
+        make_case("conv2d", (1, 4, 4, 32), (5, 1, 1, 32), 10, extreme=1),
+        make_case("conv2d", (1, 3, 4, 40), (5, 1, 1, 40), 11, strides=(1, 2)),
     ],
     "dense": [
         make_case("dense", (1, 64), (10, 64), 1),
@@ -40,6 +52,12 @@ CASES: dict[str, list[Case]] = {
         make_case("depthwise_conv2d", (1, 7, 7, 24), (5, 5, 24), 5, pads=(2, 2, 2, 2)),
         make_case("depthwise_conv2d", (1, 5, 5, 9), (3, 3, 9), 6, extreme=2, **SAME),
         constant_channels(make_case("depthwise_conv2d", (1, 5, 5, 11), (3, 3, 11), 7, **SAME)),
+    ],
+    "avg_pool2d": [
+        pool((1, 6, 6, 16), (6, 6), 1),
+        pool((1, 5, 7, 19), (2, 3), 2),
+        pool((1, 6, 5, 3), (3, 3), 3, strides=(2, 2), pads=(1, 1, 1, 1)),
+        pool((1, 4, 4, 20), (2, 2), 4, pads=(1, 0, 0, 1)),
     ],
 }
 

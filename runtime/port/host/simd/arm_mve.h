@@ -143,6 +143,9 @@ static inline int32_t vmladavaq_s8(int32_t total, int8x16_t a, int8x16_t b) {
   EDGEQ_LANES(16) sum += a.lane[i] * b.lane[i];
   return edgeq_wrap(sum);
 }
+static inline int32_t vmladavq_s8(int8x16_t a, int8x16_t b) {
+  return vmladavaq_s8(0, a, b);
+}
 
 /* Even (b) and odd (t) lanes, widened; narrowed into the even or odd lanes of a vector. */
 static inline int32x4_t vmovlbq_s16(int16x8_t a) {
