@@ -1,60 +1,224 @@
-"""Kernels and plan within a limit on the arena (`--max-ram`).
+"""Kernels, patches and plan within a limit on the arena (`--max-ram`).
 
 Some fast kernels need scratch, or cannot write their output over their input. Where the fastest choice does not fit,
 every layer starts from the kernel that takes the least memory, and then gets the fastest one with which the plan still
-fits, the layers with most to gain first.
+fits, the layers with most to gain first. Where even the least does not fit, the first stage of the network runs in
+patches (edgeq/passes/patches.py): of all stages, heights and ways to treat the overlap, the one that fits with the
+fewest estimated instructions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from edgeq.errors import CapacityError
+from edgeq.errors import CapacityError, UnsupportedError
 from edgeq.ir.graph import Graph, Node
-from edgeq.kernels.select import Choice, alternatives, select_kernels
+from edgeq.kernels.select import Choice, Known, alternatives, select_kernels
+from edgeq.passes.patches import ROWS, Params, Patched, Stage, in_patches, stages
 from edgeq.plan import Plan, plan_memory
+from edgeq.plan.packing import SEARCH_ROUNDS
+from edgeq.plan.places import moves_nothing
 
 Choices = Mapping[int, Choice]
 
+CALL = 12
+"""Instructions that a step costs besides those of its kernel."""
+MOST_STEPS = 320
+"""Steps of a network in patches: each is a call, and with more of them planning takes minutes."""
+NEAR = 1.1
+"""A quick plan this much above the limit is worth a search."""
+SEARCHED = 6
+"""Plans that are searched for when no quick one fits."""
 
-def plan_within(graph: Graph, features: frozenset[str], goal: str, limit: int | None) -> tuple[Choices, Plan]:
+
+@dataclass(frozen=True)
+class Within:
+    """What runs, by which kernels, where. patched: how the first stage runs, unless in one piece.
+
+    whole_arena: bytes that the arena takes in one piece, with the kernels that need the least.
+    """
+
+    graph: Graph
+    choices: Choices
+    plan: Plan
+    patched: Patched | None = None
+    whole_arena: int = 0
+
+    def facts(self) -> dict[str, Any] | None:
+        """The manifest's `patches`."""
+        if self.patched is None:
+            return None
+        return {
+            "layers": [n.name for n in self.patched.stage.nodes],
+            "count": self.patched.patches,
+            "rows": self.patched.rows,
+            "overlap": "kept" if self.patched.kept else "computed again",
+            "extra_macs": self.patched.extra_macs,
+            "whole_arena_bytes": self.whole_arena,
+        }
+
+
+def plan_within(graph: Graph, features: frozenset[str], goal: str, limit: int | None) -> Within:
     """Choices for a lowered graph and their plan, within `limit` bytes if there is a limit. Raises CapacityError."""
-    wanted = select_kernels(graph.nodes, features, goal)
+    wanted = _select(graph, features, goal)
     plan = plan_memory(graph, wanted)
     if limit is None or plan.arena_bytes <= limit:
-        return wanted, plan
-    choices = {id(n): _smallest(n, wanted[id(n)], features, goal) for n in graph.nodes if id(n) in wanted}
-    plan = plan_memory(graph, choices)
-    if plan.arena_bytes > limit:
+        return Within(graph, wanted, plan)
+    layers = {id(n): n.name for n in graph.nodes}
+    task = _Task(features, goal, limit)
+    least = task.smallest(graph, wanted)
+    plan = plan_memory(graph, least)
+    if plan.arena_bytes <= limit:
+        return Within(graph, *task.faster(graph, wanted, least, plan, layers, SEARCH_ROUNDS))
+    return task.patched(graph, plan)
+
+
+def _select(graph: Graph, features: frozenset[str], goal: str) -> dict[int, Choice]:
+    still = moves_nothing(graph)
+    return select_kernels([n for n in graph.nodes if id(n) not in still], features, goal)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A way to run in patches, with the choices that are fastest and their instructions."""
+
+    patched: Patched
+    wanted: Choices
+    cost: int
+
+
+@dataclass(frozen=True)
+class _Task:
+    """The core, the goal and the limit for which is chosen."""
+
+    features: frozenset[str]
+    goal: str
+    limit: int
+    known: Known = field(default_factory=dict)
+    params: Params = field(default_factory=dict)
+
+    def smallest(self, graph: Graph, wanted: Choices) -> dict[int, Choice]:
+        """For every node the kernel with the least memory at its step."""
+        chosen: dict[tuple[str, int], Choice] = {}
+        for node in (n for n in graph.nodes if id(n) in wanted):
+            key = node.op, id(node.params)
+            if key not in chosen:
+                chosen[key] = self._smallest(node, wanted[id(node)])
+        return {id(n): chosen[n.op, id(n.params)] for n in graph.nodes if id(n) in wanted}
+
+    def _smallest(self, node: Node, wanted: Choice) -> Choice:
+        """The kernel with the least memory at its step, of those the fastest; `wanted` where none takes less."""
+        options = alternatives(node, self.features, self.goal, self.known)
+        best = min(options, key=lambda c: (_step_bytes(node, c), c.estimate))
+        if _step_bytes(node, best) >= _step_bytes(node, wanted):
+            return wanted
+        return replace(best, reason=_because(wanted), runner_up=wanted.kernel.name)
+
+    def faster(
+        self,
+        graph: Graph,
+        wanted: Choices,
+        choices: Choices,
+        plan: Plan,
+        layers: Mapping[int, str],
+        rounds: int,
+    ) -> tuple[Choices, Plan]:
+        """Gives layers faster kernels as long as the plan fits. layers: name by `id(node)`, one for all its bands."""
+        slower: dict[str, list[Node]] = {}
+        for node in graph.nodes:
+            if id(node) in choices and choices[id(node)].kernel is not wanted[id(node)].kernel:
+                slower.setdefault(layers.get(id(node), node.name), []).append(node)
+
+        def gain(nodes: list[Node]) -> int:
+            return sum(wanted[id(n)].estimate - choices[id(n)].estimate for n in nodes)
+
+        for nodes in sorted(slower.values(), key=gain):
+            one = nodes[0]
+            for option in [wanted[id(one)], *alternatives(one, self.features, self.goal, self.known)]:
+                if option.estimate >= choices[id(one)].estimate:
+                    break
+                attempt = {**choices}
+                for node in nodes:
+                    attempt[id(node)] = self._with(node, option, wanted[id(node)], choices[id(node)])
+                trial = plan_memory(graph, attempt, rounds)
+                if trial.arena_bytes <= self.limit:
+                    choices, plan = attempt, trial
+                    break
+        return choices, plan
+
+    def _with(self, node: Node, option: Choice, wanted: Choice, otherwise: Choice) -> Choice:
+        """The choice of `option`'s kernel for another band of the layer."""
+        if option.kernel is wanted.kernel:
+            return wanted
+        found = (c for c in alternatives(node, self.features, self.goal, self.known) if c.kernel is option.kernel)
+        return next((replace(c, reason=_because(wanted)) for c in found), otherwise)
+
+    def patched(self, graph: Graph, whole: Plan) -> Within:
+        """The cheapest way in patches that fits. Raises CapacityError with the least that was reached."""
+        least = whole.arena_bytes
+        close: list[tuple[int, _Candidate]] = []
+        for candidate in sorted(self._candidates(graph), key=lambda c: c.cost):
+            found, arena = self._fitted(candidate, whole, 0)
+            if found is None and arena <= self.limit * NEAR:
+                found, arena = self._fitted(candidate, whole, SEARCH_ROUNDS // 4)
+            if found is not None:
+                return found
+            least = min(least, arena)
+            close.append((arena, candidate))
+        for _, candidate in sorted(close, key=lambda c: c[0])[:SEARCHED]:
+            found, arena = self._fitted(candidate, whole, SEARCH_ROUNDS)
+            if found is not None:
+                return found
+            least = min(least, arena)
+        how = "with its first stage in patches and " if close else ""
         raise CapacityError(
-            f"the arena takes {plan.arena_bytes:,} bytes with the kernels that need the least; --max-ram is {limit:,}",
+            f"the arena takes {least:,} bytes {how}with the kernels that need the least; --max-ram is {self.limit:,}",
             hint="a smaller network, or smaller inputs",
         )
-    slower = [n for n in graph.nodes if id(n) in choices and choices[id(n)].kernel is not wanted[id(n)].kernel]
-    for node in sorted(slower, key=lambda n: wanted[id(n)].estimate - choices[id(n)].estimate):
-        for option in [wanted[id(node)], *alternatives(node, features, goal)]:
-            if option.estimate >= choices[id(node)].estimate:
-                break
-            reason = option.reason if option is wanted[id(node)] else _because(wanted[id(node)])
-            faster = {**choices, id(node): replace(option, reason=reason)}
-            attempt = plan_memory(graph, faster)
-            if attempt.arena_bytes <= limit:
-                choices, plan = faster, attempt
-                break
-    return choices, plan
+
+    def _fitted(self, candidate: _Candidate, whole: Plan, rounds: int) -> tuple[Within | None, int]:
+        """The candidate within the limit, or None; and the bytes of its arena."""
+        patched = candidate.patched
+        graph, wanted = patched.graph, candidate.wanted
+        least = self.smallest(graph, wanted)
+        plan = plan_memory(graph, least, rounds)
+        if plan.arena_bytes > self.limit:
+            return None, plan.arena_bytes
+        choices, plan = self.faster(graph, wanted, least, plan, patched.layer_of, rounds)
+        return Within(graph, choices, plan, patched, whole.arena_bytes), plan.arena_bytes
+
+    def _candidates(self, graph: Graph) -> Iterator[_Candidate]:
+        """Every stage in patches of every height, the overlap kept or computed again."""
+        for stage in stages(graph):
+            if stage.source.type.bytes + stage.result.type.bytes // stage.result.shape[ROWS] > self.limit:
+                continue
+            for rows in _heights(stage):
+                for kept in (True, False):
+                    patched = in_patches(graph, stage, rows, kept, self.params)
+                    if patched is None or (not kept and patched.extra_macs == 0):
+                        continue
+                    still = moves_nothing(patched.graph)
+                    steps = [n for n in patched.graph.nodes if id(n) not in still]
+                    if len(steps) > MOST_STEPS:
+                        continue
+                    try:
+                        wanted = select_kernels(steps, self.features, self.goal, self.known)
+                    except UnsupportedError:
+                        continue  # rows that are no whole words would have to be moved, in a format that nothing moves
+                    cost = sum(c.estimate + CALL for c in wanted.values())
+                    yield _Candidate(patched, wanted, cost)
+
+
+def _heights(stage: Stage) -> list[int]:
+    """Rows per patch, one height for every number of patches."""
+    height = stage.result.shape[ROWS]
+    return sorted({-(-height // patches) for patches in range(2, height + 1)})
 
 
 def _because(wanted: Choice) -> str:
     return f"--max-ram: takes less memory than {wanted.kernel.name}"
-
-
-def _smallest(node: Node, wanted: Choice, features: frozenset[str], goal: str) -> Choice:
-    """The kernel with the least memory at its step, of those the fastest; `wanted` where none takes less than it."""
-    best = min(alternatives(node, features, goal), key=lambda c: (_step_bytes(node, c), c.estimate))
-    if _step_bytes(node, best) >= _step_bytes(node, wanted):
-        return wanted
-    return replace(best, reason=_because(wanted), runner_up=wanted.kernel.name)
 
 
 def _step_bytes(node: Node, choice: Choice) -> int:

@@ -136,13 +136,14 @@ def compile_model(
     features = kernel_features(target)
     removed = None if keep_dead else asdict(narrow(integer, features, optimize))
     choose_storage(integer, features)
-    choices, memory = plan_within(integer, features, optimize, max_ram)
+    fitted = plan_within(integer, features, optimize, max_ram)
     facts = {
         "name": c_name,
         "board": target.name,
         "optimize": optimize,
         "removed": removed,
         "stream": integer.meta.get("stream"),
+        "patches": fitted.facts(),
         "source": {
             "file": path.name,
             "sha256": digest,
@@ -150,10 +151,11 @@ def compile_model(
             "quantized_by": "model" if real is None else "edgeq",
         },
     }
-    files, manifest = render_files(integer, memory, choices, facts)
+    files, manifest = render_files(fitted.graph, fitted.plan, fitted.choices, facts)
     folder = Path(out) if out is not None else Path(f"{c_name}_{target.name}")
     with staged_folder(folder) as staging:
-        write_folder(staging, files, manifest, integer, real=real, original=path)
+        whole = integer if fitted.patched else None
+        write_folder(staging, files, manifest, fitted.graph, real=real, whole=whole, original=path)
         if isinstance(board, str) and board.endswith(".toml"):
             shutil.copyfile(board, staging / "verify" / "board.toml")
         sizes = _fit(staging, manifest, target, compiler)

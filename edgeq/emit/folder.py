@@ -119,8 +119,12 @@ def write_folder(
     *,
     real: Graph | None,
     original: Path,
+    whole: Graph | None = None,
 ) -> None:
-    """Writes the C, the manifest, and under verify/ what verification needs: graphs and a copy of the original."""
+    """Writes the C, the manifest, and under verify/ what verification needs: graphs and a copy of the original.
+
+    real: the float network that edgeq quantized. whole: the network in one piece, where `graph` runs in patches.
+    """
     for path, text in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,6 +132,7 @@ def write_folder(
     (folder / f"{manifest['name']}.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
     (folder / "verify").mkdir()
     save_graph(graph, folder / "verify" / "graph.npz")
-    if real is not None:
-        save_graph(real, folder / "verify" / "real.npz")
+    for name, other in (("real", real), ("whole", whole)):
+        if other is not None:
+            save_graph(other, folder / "verify" / f"{name}.npz")
     shutil.copyfile(original, folder / "verify" / f"original{original.suffix}")

@@ -19,7 +19,8 @@ def build_manifest(
     graph: Graph, plan: Plan, choices: Mapping[int, Choice], facts: Mapping[str, Any], tables: Mapping[int, int]
 ) -> dict[str, Any]:
     """`facts`: name, board, optimize, source. `tables`: bytes of constants by `id(node)`."""
-    steps = [_step(i, n, plan, choices[id(n)], tables.get(id(n), 0)) for i, n in enumerate(plan.steps)]
+    counted: set[int] = set()
+    steps = [_step(i, n, plan, choices[id(n)], tables.get(id(n), 0), counted) for i, n in enumerate(plan.steps)]
     return {
         "edgeq": edgeq.__version__,
         "abi": ABI_VERSION,
@@ -75,10 +76,13 @@ def _formats(node: Node, choice: Choice) -> str:
     return stored if weights is None else f"{stored} {node.attrs.get('weight_format') or weights}"
 
 
-def _step(index: int, node: Node, plan: Plan, choice: Choice, weights_bytes: int) -> dict[str, Any]:
+def _step(index: int, node: Node, plan: Plan, choice: Choice, weights_bytes: int, counted: set[int]) -> dict[str, Any]:
+    """counted: `id(value)` of the constants that earlier steps have, such as other bands of the layer."""
     row = operator(node.op)
     # The fifth input of layers with weights in groups holds factors, which the float network does not have.
-    constants = [v for v in node.inputs[: 4 if row.accumulates else None] if v is not None and v.is_constant]
+    known = [v for v in node.inputs[: 4 if row.accumulates else None] if v is not None and v.is_constant]
+    constants = [v for v in known if id(v) not in counted]
+    counted.update(map(id, known))
     return {
         "index": index,
         "name": node.name,

@@ -55,10 +55,16 @@ def model_context(
     tables = Tables(name)
     sizes: dict[int, int] = {}
     steps = []
+    descriptors: dict[str, str] = {}
     for index, node in enumerate(plan.steps):
         before = tables.bytes
-        steps.append(_step(index, node, plan, choices[id(node)], tables))
+        step = _step(index, node, plan, choices[id(node)], tables)
         sizes[id(node)] = tables.bytes - before
+        # Bands of one layer have one descriptor (edgeq/passes/patches.py).
+        contents = f"{step['descriptor_type']} {step['fields']}"
+        step["shares_descriptor"] = contents in descriptors
+        step["descriptor"] = descriptors.setdefault(contents, step["descriptor"])
+        steps.append(step)
     context = {
         "name": name,
         "upper": name.upper(),

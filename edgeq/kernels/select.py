@@ -48,27 +48,51 @@ class _Option:
     overlap: int | None
 
 
-def select_kernels(nodes: Sequence[Node], features: frozenset[str], goal: str) -> dict[int, Choice]:
-    """A choice by `id(node)` for every node that needs a kernel. Raises UnsupportedError listing nodes without one."""
+Known = dict[tuple[str, int], tuple[list[_Option], int | None]]
+"""Kernels for a node, and what int8 would take, by its operator and `id(node.params)`, for one core and goal: bands of
+one layer (edgeq/passes/patches.py) have the same parameters, not only equal ones."""
+
+
+def select_kernels(
+    nodes: Sequence[Node], features: frozenset[str], goal: str, known: Known | None = None
+) -> dict[int, Choice]:
+    """A choice by `id(node)` for every node that needs a kernel. Raises UnsupportedError listing nodes without one.
+
+    known: from earlier selections for the same core and goal, of nodes that are still there; gets what is found here.
+    """
     if goal not in GOALS:
         raise UsageError(f"{goal!r} is not an optimization goal", hint=f"use one of: {', '.join(GOALS)}")
     options: dict[int, list[_Option]] = {}
     homeless: list[str] = []
     by_id = {id(n): n for n in nodes if not operator(n.op).is_view}
+    known = {} if known is None else known
     for key, node in by_id.items():
-        options[key] = _options(node, features, goal)
+        options[key], _ = _known(node, features, goal, known)
         if not options[key]:
             homeless.append(f"{node.name} ({node.op}): no kernel takes {_shapes(node)}")
     if homeless:
         raise UnsupportedError("some layers have no kernel on this board", problems=homeless)
     linked = _linked(options, goal)
-    return {key: _choice(options[key], linked, goal, _int8_estimate(node, features)) for key, node in by_id.items()}
+    chosen: dict[tuple[str, int], Choice] = {}
+    for node in by_id.values():
+        same = node.op, id(node.params)
+        if same not in chosen:
+            own, int8 = known[same]
+            chosen[same] = _choice(own, linked, goal, int8)
+    return {key: chosen[node.op, id(node.params)] for key, node in by_id.items()}
 
 
-def alternatives(node: Node, features: frozenset[str], goal: str) -> list[Choice]:
+def alternatives(node: Node, features: frozenset[str], goal: str, known: Known | None = None) -> list[Choice]:
     """Every kernel that might run a lowered node, as the choice of it would be, the fastest first."""
-    options = _options(node, features, goal)
-    return [_choice(options, {o.kernel.name}, goal, _int8_estimate(node, features)) for o in options]
+    options, int8 = _known(node, features, goal, {} if known is None else known)
+    return [_choice(options, {o.kernel.name}, goal, int8) for o in options]
+
+
+def _known(node: Node, features: frozenset[str], goal: str, known: Known) -> tuple[list[_Option], int | None]:
+    same = node.op, id(node.params)
+    if same not in known:
+        known[same] = _options(node, features, goal), _int8_estimate(node, features)
+    return known[same]
 
 
 def _options(node: Node, features: frozenset[str], goal: str) -> list[_Option]:

@@ -68,7 +68,7 @@ def plan_memory(graph: Graph, choices: Mapping[int, Choice], rounds: int = SEARC
         arena,
         bound,
         max(peak, 0),
-        [f"{b.name} ({b.bytes})" for b in alive_at(everything, peak)],
+        [f"{b.name} ({sum(p.bytes for p in alive_at([b], peak))})" for b in everything if alive_at([b], peak)],
         proved,
         {key: start + (state[root] if root in state else buffers[root].offset) for key, (root, start) in home.items()},
         {key: buffer.offset for key, buffer in scratch.items()},

@@ -156,6 +156,7 @@ def _cost(manifest: Manifest, sizes: Mapping[str, Any]) -> list[str]:
         ("arena", _arena(manifest)),
         *_state(manifest),
         ("scratch", _scratch(manifest)),
+        *_patches(manifest),
     ]
     flash, ram = sizes.get("flash_bytes"), sizes.get("ram_bytes")
     if "text_bytes" in sizes:
@@ -182,6 +183,20 @@ def _cost(manifest: Manifest, sizes: Mapping[str, Any]) -> list[str]:
 def _state(manifest: Manifest) -> list[tuple[str, str]]:
     size = manifest["state_bytes"]
     return [("state", f"{number(size)} bytes, kept from run to run, beside the arena")] if size else []
+
+
+def _patches(manifest: Manifest) -> list[tuple[str, str]]:
+    """How the first stage runs where the arena is too small for it in one piece."""
+    patches = manifest.get("patches")
+    if not patches:
+        return []
+    layers, rows = count(len(patches["layers"]), "layer"), count(patches["rows"], "row")
+    extra = patches["extra_macs"]
+    overlap = f"overlaps computed again, {number(extra)} MACs" if extra else "overlaps kept"
+    whole = number(patches["whole_arena_bytes"])
+    return [
+        ("patches", f"{patches['count']} of {rows} through the first {layers}, {overlap}; in one piece {whole} bytes")
+    ]
 
 
 def _left_out(manifest: Manifest) -> list[tuple[str, str]]:

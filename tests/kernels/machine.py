@@ -162,7 +162,9 @@ class Machine:
             output = place(b"\x5a" * expected.bytes, _CANARY)
         scratch_bytes = kernel.scratch_bytes(case.facts)
         scratch = place(b"\x5a" * scratch_bytes, _CANARY) if scratch_bytes else 0
-        others = [] if operator(kernel.op).accumulates else [v.constant for v in case.node.inputs[1:] if v is not None]
+        others = (
+            [] if operator(case.node.op).accumulates else [v.constant for v in case.node.inputs[1:] if v is not None]
+        )
         arguments = [layer, given, *(place(np.ascontiguousarray(b).tobytes()) for b in others), output, scratch]
         for register, argument in zip(_ARGUMENTS[self.board.arch], arguments, strict=False):
             core.reg_write(register, argument)

@@ -20,6 +20,7 @@ from edgeq.formats import number_format
 from edgeq.kernels.features import kernel_features
 from edgeq.kernels.matching import takes
 from edgeq.kernels.registry import Kernel, kernels
+from edgeq.ops import operator
 from tests.kernels.cases import Case, make_case
 from tests.tools import need
 from tests.unit.quantized_nodes import lowered, tensor
@@ -35,7 +36,7 @@ def _board(kernel: Kernel) -> str:
 
 
 def _fits(kernel: Kernel, case: Case) -> bool:
-    return kernel.op == case.node.op and takes(kernel, case.node) and kernel.accepts(case.facts)
+    return kernel.op == operator(case.node.op).kernels and takes(kernel, case.node) and kernel.accepts(case.facts)
 
 
 def _stored(kernel: Kernel, case: Case) -> Case:
@@ -70,6 +71,11 @@ def windows(draw: st.DrawFn, op: str) -> Case:
     h, w = (max(draw(st.integers(1, 8)), kernel[i] - pads[i] - pads[i + 2]) for i in (0, 1))
     shape: dict[str, Any] = {"strides": (draw(st.integers(1, 3)), draw(st.integers(1, 3))), "pads": pads}
     seed = draw(st.integers(0, 100))
+    if op == "strided_copy":
+        first, last = sorted((draw(st.integers(0, h - 1)), draw(st.integers(0, h - 1))))
+        rows = {"begin": (0, first, 0, 0), "end": (1, last + 1, w, c), "strides": (1, 1, 1, 1)}
+        node = lowered("slice", [tensor((1, h, w, c))], **rows)
+        return Case(node, np.random.default_rng(seed).integers(-128, 128, (1, h, w, c)).astype(np.int8))
     if op in ("max_pool2d", "avg_pool2d"):
         node = lowered(op, [tensor((1, h, w, c))], kernel=kernel, **shape)
         return Case(node, np.random.default_rng(seed).integers(-128, 128, (1, h, w, c)).astype(np.int8))

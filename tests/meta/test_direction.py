@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     # The steps of the commands: each joins several rooms, and pipeline joins them all.
     "build": {"boards", "toolchain", "emulate"},
     "calibrate": {"ir", "npz", "quant"},
-    "arena_limit": {"ir", "kernels", "plan"},
+    "arena_limit": {"ir", "passes", "kernels", "plan"},
     "narrow": {"ir", "ops", "passes", "kernels"},
     "originals": {"ir", "npz"},
     "verify": {"ir", "ops", "quant", "npz", "boards", "toolchain", "emulate", "device", "build", "originals"},

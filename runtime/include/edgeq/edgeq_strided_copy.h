@@ -1,7 +1,7 @@
 /* Copies that read with steps: slice and transpose. Elements of any size.
  *
  * Four nested loops write the output front to back and step through the input; every turn copies `run` bytes. Input and
- * output must not overlap. No scratch.
+ * output must not overlap unless a kernel says so. No scratch.
  */
 #ifndef EDGEQ_STRIDED_COPY_H
 #define EDGEQ_STRIDED_COPY_H
@@ -30,6 +30,10 @@ typedef struct {
 
 /* Any shape. */
 void edgeq_strided_copy_a8__c(const edgeq_strided_copy_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* All extents 1: one run. Input and output may overlap. */
+void edgeq_strided_copy_a8_run__c(const edgeq_strided_copy_t *layer, const int8_t *input, int8_t *output,
+                                  void *scratch);
 
 #ifdef __cplusplus
 }
