@@ -224,9 +224,8 @@ class Link:
                 where=self.where,
                 hint="is it powered, is it this port, is the firmware of `edgeq flash` on it? Press its reset button",
             )
-        text = noise.decode("ascii", errors="replace")
-        if sum(c.isprintable() or c in "\r\n\t" for c in text) > 0.9 * len(text):
-            said = " ".join(text.split())[:60]
+        if sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in noise) > 0.9 * len(noise):
+            said = " ".join(noise.decode("ascii", errors="replace").split())[:60]
             problem, hint = (
                 f"the board writes text instead of frames: {said!r}",
                 "another firmware runs on it: flash it",

@@ -33,9 +33,8 @@ def watch(stream: Stream, seconds: float | None = None) -> Iterator[str]:
 def describe(item: Frame | Noise) -> str:
     """One line."""
     if isinstance(item, Noise):
-        text = item.raw.decode("ascii", errors="replace")
-        if all(character.isprintable() or character in "\r\n\t" for character in text):
-            return text.strip()
+        if all(32 <= byte < 127 or byte in b"\r\n\t" for byte in item.raw):
+            return item.raw.decode("ascii").strip()
         return (
             f"{len(item.raw)} bytes that are no frame: {item.raw[:16].hex(' ')}{' ...' if len(item.raw) > 16 else ''}"
         )

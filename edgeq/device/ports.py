@@ -68,8 +68,11 @@ class SerialStream:
 
     def close(self) -> None:
         """Closes the port, and ends what is behind it."""
+        connection = getattr(self._port, "_socket", None)  # pyserial leaves it open when the other side has gone
         with contextlib.suppress(OSError, self._serial.SerialException):
             self._port.close()
+        if connection is not None:
+            connection.close()
         if self.on_close is not None:
             self.on_close()
 
