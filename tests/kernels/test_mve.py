@@ -52,6 +52,8 @@ CASES: dict[str, list[Case]] = {
         make_case("depthwise_conv2d", (1, 7, 7, 24), (5, 5, 24), 5, pads=(2, 2, 2, 2)),
         make_case("depthwise_conv2d", (1, 5, 5, 9), (3, 3, 9), 6, extreme=2, **SAME),
         constant_channels(make_case("depthwise_conv2d", (1, 5, 5, 11), (3, 3, 11), 7, **SAME)),
+        make_case("depthwise_conv2d", (1, 4, 9, 21), (3, 3, 21), 8, **SAME),
+        make_case("depthwise_conv2d", (1, 5, 12, 18), (2, 2, 18), 9, strides=(1, 3)),
     ],
     "avg_pool2d": [
         pool((1, 6, 6, 16), (6, 6), 1),
