@@ -75,6 +75,11 @@ _TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
         "pip install 'edgeq[rtl]'",
     ),
     "cmake": (_command("cmake"), "apt install cmake"),
+    # PlatformIO runs SCons from a package of its registry; the tests give it PyPI's.
+    "platformio": (_package("platformio", "SCons"), "pip install platformio scons"),
+    "idf-component-manager": (_package("idf_component_tools"), "pip install idf-component-manager"),
+    "pykwalify": (_package("pykwalify"), "pip install pykwalify"),
+    "kconfiglib": (_package("kconfiglib"), "pip install kconfiglib"),
     "make": (_command("make"), "apt install make"),
     "shared": (lambda: (shared() / "models").is_dir(), "put the folder beside the checkout or set EDGEQ_SHARED"),
 }

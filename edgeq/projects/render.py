@@ -68,6 +68,7 @@ def render_project(folder: Converted, row: ProjectRow, board: Board, samples: Ma
         "board": board,
         "optimize": {"size": "-Os", "balanced": "-O2", "speed": "-O3"}[placed.manifest["optimize"]],
         "target": target.values,
+        "is_board": target.is_board(board),
     }
     for path, template in sorted(_tree(row).items()):
         files[path.replace("NAME", folder.name)] = template(context)

@@ -28,12 +28,14 @@ have no other."""
 class Target:
     """A board as the project's ecosystem calls it.
 
-    id: its name there. arch: "arm", "riscv", "host" or "any". features: what its core has; code converted for a board
-    with no others runs on it. boards: patterns of edgeq's names for just this board. values: for the templates.
+    id: its name there. arch: "arm", "riscv", "host" or "any". cpu: its core, where the target stands for all boards
+    with that core. features: what its core has; code converted for a board with no others runs on it. boards: patterns
+    of edgeq's names for just this board. values: for the templates.
     """
 
     id: str
     arch: str
+    cpu: str
     features: frozenset[str]
     boards: tuple[str, ...]
     values: Mapping[str, Any]
@@ -68,7 +70,7 @@ class ProjectRow:
     targets: tuple[Target, ...]
 
     def fits(self, board: Board) -> Target | None:
-        """The target for a board: the very one, else the first that runs its code. None when there is none.
+        """The target for a board: the very one, else one with its core, else the first that runs its code, or None.
 
         A board with a chip of its own (one that says what its serial port is) must be in the list or run
         anywhere: an ESP-IDF project for another vendor's RISC-V would build, and start nowhere.
@@ -76,8 +78,8 @@ class ProjectRow:
         exact = next((target for target in self.targets if target.is_board(board)), None)
         if exact is not None:
             return exact
-        generic = getattr(board, "serial", None) is None
-        return next((t for t in self.targets if t.runs(board) and (generic or t.arch == "any")), None)
+        fitting = [t for t in self.targets if t.runs(board) and (board.serial is None or t.arch == "any")]
+        return next((t for t in fitting if t.cpu == board.cpu), next(iter(fitting), None))
 
     def target(self, board: Board) -> Target:
         """As `fits`. Raises BoardError that names the boards for which the project can be written."""
@@ -94,9 +96,10 @@ def _target(data: Mapping[str, Any]) -> Target:
     return Target(
         id=data["id"],
         arch=data["arch"],
+        cpu=data.get("cpu", ""),
         features=frozenset(data.get("features", ())),
         boards=tuple(data.get("boards", ())),
-        values={key: value for key, value in data.items() if key not in ("arch", "features", "boards")},
+        values={key: value for key, value in data.items() if key not in ("arch", "cpu", "features", "boards")},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from edgeq.toolchain.program import Program, read_program
 _MODEL, _HARNESS, _LIBRARY = "edgeq-model", "edgeq-harness", "edgeq-library"
 _COMPILE_SECONDS = 300
 _ERROR_LINES = 12
+_TWICE = re.compile(r"(?:multiple definition of|duplicate symbol:?)\W*(\w+)")
 _PROBE_BYTES = 64 << 20
 _SMALL_BYTES = 64 << 10
 
@@ -238,4 +240,8 @@ def _run(command: Sequence[str], directory: Path) -> None:
         lines = (done.stderr or done.stdout).strip().splitlines()
         first = next((i for i, line in enumerate(lines) if "error" in line.lower()), 0)
         shown = "\n".join(f"    {line}" for line in lines[first : first + _ERROR_LINES])
-        raise ToolchainError(f"the compiler failed:\n{shown}\n  command: {' '.join(command)}")
+        twice = _TWICE.search("\n".join(lines))
+        raise ToolchainError(
+            f"the compiler failed:\n{shown}\n  command: {' '.join(command)}",
+            hint=f"{twice[1]} is defined twice: put several models together with edgeq combine" if twice else None,
+        )
