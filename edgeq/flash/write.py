@@ -224,8 +224,22 @@ def _run(command: Sequence[str], say: Say) -> str:
     finally:
         late.cancel()
     if code != 0:
-        last = "\n".join(f"    {line}" for line in said[-_SHOWN_LINES:])
+        last = "\n".join(f"    {line}" for line in _without_traceback(said)[-_SHOWN_LINES:])
         raise FlashError(
             f"{Path(command[0]).name} failed (exit code {code}):\n{last}\n  command: {shlex.join(command)}"
         )
     return "\n".join(said)
+
+
+def _without_traceback(lines: Sequence[str]) -> list[str]:
+    """What a tool said, and of an exception only what it says."""
+    kept: list[str] = []
+    inside = False
+    for line in lines:
+        if line.startswith("Traceback "):
+            inside = True
+        elif inside and line and not line.startswith(" "):
+            inside = False
+        if not inside:
+            kept.append(line)
+    return kept

@@ -12,12 +12,18 @@ from typing import Any
 from edgeq import resources
 from edgeq.errors import InternalError
 from edgeq.kernels.expressions import evaluate
-from edgeq.kernels.names import KernelName, parse_kernel_name
+from edgeq.kernels.features import NO_MULTIPLIER
+from edgeq.kernels.names import ANY_ACTIVATIONS, PLAIN_ACTIVATIONS, KernelName, parse_kernel_name
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+MULTIPLY_CALL = 110
+"""Instructions of a product that the compiler's library makes by shifting and adding: what the ternary network of
+examples/digits_low_bits took beyond its rows' costs on RV32EC, per multiply-accumulate (zig 0.17)."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,17 @@ class Kernel:
 
     def instructions(self, facts: Mapping[str, int], features: frozenset[str]) -> float:
         """Estimated executed instructions on a core with these features."""
-        if isinstance(self.cost, str):
-            return float(evaluate(self.cost, facts))
-        text = next((t for feature, t in self.cost.items() if feature in features), self.cost["default"])
-        return float(evaluate(text, facts))
+        text = self.cost
+        if not isinstance(text, str):
+            text = next((t for feature, t in text.items() if feature in features), text["default"])
+        calls = facts.get("macs", 0) if NO_MULTIPLIER in features and self._multiplies else 0
+        return float(evaluate(text, facts)) + MULTIPLY_CALL * calls
+
+    @property
+    def _multiplies(self) -> bool:
+        """Whether each multiply-accumulate is one: packed activations go by bits, tables hold the products."""
+        parts = self.parts
+        return parts.activations in (PLAIN_ACTIVATIONS, ANY_ACTIVATIONS) and parts.shape != "table"
 
 
 def parse_kernels(text: str, where: str) -> list[Kernel]:
