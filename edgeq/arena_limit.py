@@ -195,9 +195,11 @@ class _Task:
             if stage.source.type.bytes + stage.result.type.bytes // stage.result.shape[ROWS] > self.limit:
                 continue
             for rows in _heights(stage):
-                for kept in (True, False):
-                    patched = in_patches(graph, stage, rows, kept, self.params)
-                    if patched is None or (not kept and patched.extra_macs == 0):
+                ways = [in_patches(graph, stage, rows, kept, self.params) for kept in (True, False)]
+                if ways[0] and ways[1] and ways[0].extra_macs == ways[1].extra_macs:
+                    ways.pop()  # no overlap
+                for patched in ways:
+                    if patched is None:
                         continue
                     still = moves_nothing(patched.graph)
                     steps = [n for n in patched.graph.nodes if id(n) not in still]

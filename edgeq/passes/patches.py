@@ -41,7 +41,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Patched:
-    """A graph whose first stage runs in patches. layer_of: `id(node)` -> name of the layer that a node is a part of."""
+    """A graph whose first stage runs in patches of `rows` rows, overlaps kept or computed again.
+
+    extra_macs: more than in one piece; fewer where layers skip rows. layer_of: `id(node)` -> the layer it is a part of.
+    """
 
     graph: Graph
     stage: Stage
@@ -128,7 +131,7 @@ class _Builder:
         self.last: dict[int, _Band] = {}
         self.results: list[Value] = []
         self.params = params
-        self.names: dict[str, int] = {}
+        self.names: tuple[dict[str, int], dict[str, int]] = {}, {}
         self.number = 0
 
     def patch(self, number: int, rows: Rows) -> bool:
@@ -214,13 +217,13 @@ class _Builder:
 
     def _value(self, whole: Value, rows: Rows) -> Value:
         shape = (1, rows[1] - rows[0], *whole.shape[2:])
-        return Value(self._name(whole.name), replace(whole.type, shape=shape))
+        return Value(self._name(whole.name, 0), replace(whole.type, shape=shape))
 
-    def _name(self, name: str) -> str:
-        """A name that no other node or value of the graph has."""
+    def _name(self, name: str, kind: int) -> str:
+        """A name that no other value (kind 0) or node (1) of the graph has."""
         base = f"{name} [patch {self.number + 1}/{self.patches}]"
-        count = self.names.get(base, 0) + 1
-        self.names[base] = count
+        count = self.names[kind].get(base, 0) + 1
+        self.names[kind][base] = count
         return base if count == 1 else f"{base} ({count})"
 
     def _add(
@@ -233,7 +236,7 @@ class _Builder:
         like: Node | None = None,
     ) -> None:
         """Adds a lowered node. Bands of equal shape share their parameters."""
-        node = Node(op, self._name(name), list(inputs), [output], attrs)
+        node = Node(op, self._name(name, 1), list(inputs), [output], attrs)
         key = (op, id(like), output.type, *(v and v.type for v in inputs), *attrs.items())
         if key not in self.params:  # how the whole is stored holds for its bands
             self.params[key] = {**(like.params if like else {}), **operator(op).lower(node)}

@@ -192,7 +192,7 @@ def _patches(manifest: Manifest) -> list[tuple[str, str]]:
         return []
     layers, rows = count(len(patches["layers"]), "layer"), count(patches["rows"], "row")
     extra = patches["extra_macs"]
-    overlap = f"overlaps computed again, {number(extra)} MACs" if extra else "overlaps kept"
+    overlap = f"overlaps {patches['overlap']}" + (f", {number(extra)} MACs more" if extra > 0 else "")
     whole = number(patches["whole_arena_bytes"])
     return [
         ("patches", f"{patches['count']} of {rows} through the first {layers}, {overlap}; in one piece {whole} bytes")
