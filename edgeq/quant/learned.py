@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edgeq.formats import number_format
-from edgeq.ir.types import Array
+from edgeq.ir.graph import Node
+from edgeq.ir.types import Array, TensorType
 from edgeq.ops.registry import operator
 from edgeq.quant.quantize import Layer
 from edgeq.quant.work import Work, tensor_scale, weighted, with_integers
@@ -16,15 +20,25 @@ if TYPE_CHECKING:
 
 def trained_layers(work: Work) -> list[TrainedLayer]:
     """Every layer with weights, as it is rounded now."""
+    types = work.activation_types()
+    return [trained_layer(work, node, types) for node in weighted(work.real)]
+
+
+def trained_layer(work: Work, node: Node, types: Mapping[str, TensorType]) -> TrainedLayer:
+    """A layer as it is rounded now. types: of activations. Weights that learning has moved start where they are."""
     from edgeq.nn.fake import TrainedLayer
 
-    types = work.activation_types()
-    found = []
-    for node in weighted(work.real):
-        layer = work.layers[node.name]
-        floor = work.floor(node, tensor_scale(types[node.input(0).name]))
-        found.append(TrainedLayer(node, work.rows(node), layer.weights.levels, layer.bias, floor))
-    return found
+    layer = work.layers[node.name]
+    floor = work.floor(node, tensor_scale(types[node.input(0).name]))
+    return TrainedLayer(node, start_rows(work, node, layer), layer.weights.levels, layer.bias, floor)
+
+
+def start_rows(work: Work, node: Node, layer: Layer) -> Array:
+    """The real weights where the chosen integers are their nearest; elsewhere moved just so far that they are."""
+    rows, levels = work.rows(node), layer.weights.levels
+    chosen = layer.weights.reals
+    nearest = levels.real(levels.nearest(rows))
+    return np.where(chosen == nearest, rows, chosen)
 
 
 def activation_grids(work: Work) -> tuple[dict[str, ActivationGrid], dict[str, str]]:

@@ -22,7 +22,7 @@ from edgeq.quant.weights import Rounded, weight_rows
 
 MEASURED = 64
 """Samples by which the effect of a method is measured."""
-STEPS = 600
+STEPS = 400
 """Batches of the methods that learn."""
 
 Observe = Callable[[Graph], dict[str, Range]]

@@ -29,12 +29,14 @@ class Method(ABC):
     order: ClassVar[int] = 0
     source: ClassVar[str]
     """Where it comes from."""
+    below_eight_bits: ClassVar[bool] = False
+    """Whether networks of eight bits throughout are left as they are: nothing to be gained that takes so long."""
     learns: ClassVar[bool] = False
     """Whether it needs PyTorch: pip install 'edgeq[train]'."""
 
     def applies(self, work: Work) -> bool:
         """Whether there is anything to do; where no method has, nothing is measured either."""
-        return True
+        return not self.below_eight_bits or any(not layer.is_default for layer in work.plan.layers.values())
 
     @abstractmethod
     def apply(self, work: Work) -> str:

@@ -21,6 +21,7 @@ class BatchNormStatistics(Method):
     name = "batch-norm"
     summary = "re-estimated batch norm: scale and bias give each channel the float network's mean and deviation"
     stage = Stage.CORRECT
+    below_eight_bits = True
     source: ClassVar[str] = "Sun et al., Hybrid 8-bit Floating Point Training and Inference, 2019"
 
     def apply(self, work: Work) -> str:

@@ -15,11 +15,9 @@ class BiasCorrection(Method):
     name = "bias"
     summary = "bias correction: biases take back the mean error of rounded weights"
     stage = Stage.REWRITE
+    below_eight_bits = True
     order = -1  # what other methods bring shows once the mean is right
     source: ClassVar[str] = "Nagel et al., Data-Free Quantization, 2019"
-
-    def applies(self, work: Work) -> bool:
-        return any(work.scheme(node) != WeightScheme() for node in weighted(work.real))
 
     def apply(self, work: Work) -> str:
         work.correct = True

@@ -16,6 +16,7 @@ class Distillation(Method):
     name = "distill"
     summary = "the rounded network learns the float network's outputs, all layers at once"
     stage = Stage.ROUND
+    below_eight_bits = True
     order = 9
     source: ClassVar[str] = "Hinton et al., 2015; Esser et al., Learned Step Size Quantization, 2020"
     learns = True

@@ -27,10 +27,8 @@ class Gptq(Method):
     name = "gptq"
     summary = "weights are rounded one input after the other, later ones make up for the error of earlier ones"
     stage = Stage.ROUND
+    below_eight_bits = True
     source: ClassVar[str] = "Frantar et al., GPTQ, 2022"
-
-    def applies(self, work: Work) -> bool:
-        return any(plan.weights != WeightScheme() for plan in work.plan.layers.values())
 
     def apply(self, work: Work) -> str:
         count = 0

@@ -1,0 +1,148 @@
+"""What the methods of quantization keep of a float network's accuracy: keyword spotting, DS-CNN, at 4, 3 and 2 bits.
+
+`python -m benchmarks.accuracy kws` converts the network with all weights, edges and depthwise layers too, at each width
+and with each set of methods, calibrated on the first 256 utterances without their labels, scores the integer graph on
+the other 744, writes accuracy.json beside this file after every row and the table of docs/quantization.md. Methods that
+learn run with three seeds. Rows that are recorded are kept; `--fresh` measures them anew. It needs ../shared and torch.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.mlperf_tiny import ROOT, models_dir, rewrite
+from benchmarks.ptq import BOARD, MODEL, VERIFIED, utterances
+from edgeq.errors import VerificationError
+from edgeq.ir.graph import Graph
+from edgeq.ir.serialize import load_graph
+from edgeq.ir.types import Array
+from edgeq.ops.execute import run_integer, run_real
+from edgeq.pipeline import compile_model
+
+FILE = Path(__file__).with_suffix(".json")
+PAGE = ROOT / "docs" / "quantization.md"
+CALIBRATION = 256
+BATCH = 124
+SEEDS = (0, 1, 2)
+WIDTHS = ("int4", "int3", "int2")
+TARGETS = {"int4": 0.905, "int3": 0.88, "int2": 0.75}
+METHODS: tuple[tuple[str, tuple[int, ...]], ...] = (
+    ("none", (0,)),
+    ("auto", (0,)),
+    ("better", (0,)),
+    ("best", SEEDS),
+    ("bias,adaround", (0,)),
+    ("bias,blocks", (0,)),
+)
+"""What is given to --method, and the seeds."""
+
+
+def wanted() -> list[tuple[str, str, int]]:
+    """(weights, methods, seed) of every row, those that targets are set for first."""
+    rows = [(w, m, s) for w in WIDTHS for m, seeds in METHODS for s in seeds]
+    return sorted(rows, key=lambda row: [m for m, _ in METHODS].index(row[1]))
+
+
+def score(graph: Graph, run: Any, inputs: Array) -> Array:
+    """Classes that a graph gives."""
+    name = graph.inputs[0].name
+    parts = [run(graph, {name: inputs[i : i + BATCH]}) for i in range(0, len(inputs), BATCH)]
+    return np.concatenate([next(iter(part.values())) for part in parts]).argmax(axis=1)
+
+
+def measure(weights: str, methods: str, seed: int) -> dict[str, Any]:
+    """One fresh row. Raises VerificationError when the emulated C gives other bits than the reference."""
+    real, labels = utterances()
+    begin = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        result = compile_model(
+            models_dir() / MODEL,
+            BOARD,
+            out=Path(folder) / "m",
+            name="kws",
+            calibrate={"inputs": real[:CALIBRATION]},
+            weights=weights,
+            weights_edges=weights,
+            methods=methods,
+            seed=seed,
+        )
+        seconds = time.process_time() - begin
+        proof = result.verify(on=["emulator"], inputs={"inputs": real[CALIBRATION : CALIBRATION + VERIFIED]})
+        if not proof.bit_exact:
+            raise VerificationError(f"{weights} {methods}: {proof.first_mismatch}")
+        integer = load_graph(result.dir / "verify" / "graph.npz")
+        x = integer.inputs[0]
+        given = real[CALIBRATION:].reshape(-1, *x.shape[1:]).astype(np.float64)
+        ours = score(integer, run_integer, x.quantization.quantize(given, x.type.dtype))
+        theirs = score(load_graph(result.dir / "verify" / "real.npz"), run_real, given)
+        effects = result.manifest["quantization"]["methods"]
+    return {
+        "weights": weights,
+        "methods": methods,
+        "seed": seed,
+        "accuracy": float((ours == labels[CALIBRATION:]).mean()),
+        "agreement": float((ours == theirs).mean()),
+        "float_accuracy": float((theirs == labels[CALIBRATION:]).mean()),
+        "weights_bytes": result.manifest["weights_bytes"],
+        "effects": effects,
+        "seconds": round(seconds, 1),
+    }
+
+
+def recorded() -> list[dict[str, Any]]:
+    """The checked-in rows."""
+    rows: list[dict[str, Any]] = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else []
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown: one line per width and set of methods, the least and the most over the seeds."""
+    text = "| all weights | `--method` | accuracy | seeds | same as float | SQNR | target | CPU seconds |\n"
+    text += f"| --- | --- |{' ---: |' * 6}\n"
+    for weights in WIDTHS:
+        for methods, _ in METHODS:
+            found = [r for r in rows if (r["weights"], r["methods"]) == (weights, methods)]
+            if not found:
+                continue
+            scores = [r["accuracy"] for r in found]
+            spread = f"{len(found)}: {min(scores):.1%} to {max(scores):.1%}" if len(found) > 1 else "1"
+            sqnr = [e["after_db"] for e in found[0]["effects"] if e["kept"]][-1:]
+            cells = [
+                f"`{weights}`",
+                f"`{methods}`",
+                f"{np.mean(scores):.1%}",
+                spread,
+                f"{np.mean([r['agreement'] for r in found]):.1%}",
+                f"{sqnr[0]:.1f} dB" if sqnr else "",
+                f"{TARGETS[weights]:.1%}" if methods == "best" else "",
+                f"{np.mean([r['seconds'] for r in found]):.0f}",
+            ]
+            text += f"| {' | '.join(cells)} |\n"
+    return text
+
+
+def main() -> None:
+    """Measures what is not recorded, records it, and rewrites the page."""
+    if sys.argv[1:2] != ["kws"]:
+        sys.exit("usage: python -m benchmarks.accuracy kws [--fresh]")
+    if not models_dir().is_dir():
+        sys.exit(f"the models are not at {models_dir()}: set EDGEQ_SHARED")
+    rows = [] if "--fresh" in sys.argv else recorded()
+    there = {(r["weights"], r["methods"], r["seed"]) for r in rows}
+    for row in wanted():
+        if row not in there:
+            rows.append(measure(*row))
+            print(json.dumps(rows[-1]), flush=True)
+            FILE.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    PAGE.write_text(rewrite(PAGE.read_text("utf-8"), {"accuracy": table(rows)}), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
