@@ -1,8 +1,7 @@
-"""edgeq tune."""
+"""edgeq tune, edgeq sweep."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def tune(model: Path, out: Path, as_json: bool, compare: str | None, **options: 
         shown["compared"]["plan"] = explained(other, there)["plan"]
         texts.append(render_differences(request.board.name, other.board.name, shown["compared"]["differences"]))
     if as_json:
-        click.echo(json.dumps(shown, indent=1))
+        arguments.print_json(shown)
         return
     click.echo("\n".join(texts), nl=False)
     click.echo(f"\n{out}: the plan; convert with: edgeq convert {model} --board {request.board.name} --plan {out} ...")
@@ -110,3 +109,45 @@ def _request(model: Path, **options: Any) -> Any:
         dimensions=options["dimensions"],
         **{name: options[name] for name in kept},
     )
+
+
+@commands.command()
+@arguments.model
+@click.option("--board", help="What flash and instructions are measured on; nothing is built without it.")
+@click.option("--calibrate", type=arguments.PATH, required=True, metavar="X.npz", help="Samples; each seed draws some.")
+@click.option("--test", type=arguments.PATH, metavar="Y.npz", help="Samples that judge.  [default: those of X]")
+@click.option("--formats", callback=names, default="int8,int4,int2", show_default=True, metavar="A,B,...")
+@click.option("--edges", metavar="FORMAT", help="Of the first, the last and depthwise layers.  [default: int8]")
+@click.option("--plan", "plans", type=arguments.PATH, multiple=True, metavar="FILE", help="A plan besides; repeatable.")
+@click.option("--methods", multiple=True, metavar="A,B,...", help="Of quantization; repeatable.  [default: auto]")
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--share", type=float, default=0.5, show_default=True, help="Of the samples that each seed draws.")
+@click.option("--optimize", type=click.Choice(["size", "speed", "balanced"]), default="balanced", show_default=True)
+@click.option("--processes", type=click.IntRange(1), metavar="N", help="How many run candidates.  [default: all cores]")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers run candidates instead.")
+@click.option("--journal", type=arguments.PATH, metavar="FILE", help="Keeps finished runs until the table is done.")
+@arguments.dimension
+@arguments.as_json
+def sweep(
+    model: Path,
+    board: str | None,
+    formats: tuple[str, ...],
+    plans: tuple[Path, ...],
+    methods: tuple[str, ...],
+    journal: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Measure formats and plans of MODEL under several methods, over seeds, with intervals of 95 %."""
+    from edgeq.boards import load_board
+    from edgeq.report.tuned import render_sweep
+    from edgeq.tune.sweep import Study
+    from edgeq.tune.sweep import sweep as study
+
+    target = None if board is None else load_board(board)
+    asked = Study(model, target, plans=(*formats, *plans), methods=methods or ("auto",), **options)
+    rows = [row.to_json() for row in study(asked, journal, lambda text: click.echo(text, err=True))]
+    if as_json:
+        arguments.print_json(rows)
+    else:
+        click.echo(render_sweep(rows), nl=False)

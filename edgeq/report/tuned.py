@@ -74,6 +74,24 @@ def _layer(layer: Mapping[str, Any]) -> list[str]:
     return [*own, layer["runner_up"], number(second["bytes"]), number(second["instructions"]), more]
 
 
+def render_sweep(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The table of a sweep. rows: `Row.to_json()`."""
+    columns = [Column("plan", flex=True), Column("methods")]
+    titles = ("accuracy", "SQNR", "flash", "arena", "instructions")
+    body = []
+    for row in rows:
+        sizes = row["sizes"] or dict.fromkeys(("flash", "ram", "instructions"))
+        cells = [number(sizes[key]) for key in ("flash", "ram", "instructions")]
+        accuracy = _interval(row["accuracy"], 100, " %")
+        body.append([row["plan"], row["methods"], accuracy, _interval(row["sqnr_db"], 1, " dB"), *cells])
+    return "\n".join(table([*columns, *(Column(title, right=True) for title in titles)], body)) + "\n"
+
+
+def _interval(interval: Mapping[str, Any], factor: float, unit: str) -> str:
+    half = "" if interval["half"] is None else f" ± {factor * interval['half']:.1f}"
+    return f"{factor * interval['mean']:.1f}{half}{unit}"
+
+
 def render_differences(here: str, there: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """Where the plans of two boards differ, and what makes them."""
     lines = heading(f"{here} and {there}: layers that differ")
@@ -84,12 +102,19 @@ def render_differences(here: str, there: str, rows: Sequence[Mapping[str, Any]])
         for place, board in (("here", here), ("there", there)):
             choice = row[place]
             name = row["layer"] if place == "here" else ""
-            cells = [number(choice[p][key]) for p in ("here", "there") for key in ("bytes", "instructions")]
+            cells = [
+                f"{number(choice[p]['bytes'])} + {number(choice[p]['code'])}"
+                if key == "bytes"
+                else number(choice[p][key])
+                for p in ("here", "there")
+                for key in ("bytes", "instructions")
+            ]
             body.append([name, f"{choice['chosen']} on {board}", f"{choice['loss']:.1e}", *cells])
     columns = [Column("layer", flex=True), Column("chosen"), Column("loss", right=True)]
     for board in (here, there):
-        columns += [Column(f"bytes, {board}", right=True), Column(f"instructions, {board}", right=True)]
-    return "\n".join([*lines, *table(columns, body)]) + "\n"
+        columns += [Column(f"{board}: bytes", right=True), Column("instructions", right=True)]
+    note = "Bytes: constants of the layer + code of its kernel, which layers share. Losses are the same on both boards."
+    return "\n".join([*lines, *table(columns, body), "", note]) + "\n"
 
 
 def render_front(tuned: Mapping[str, Any]) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from edgeq.tune.losses import Chosen
 from edgeq.tune.options import Options
-from edgeq.tune.solve import Chosen
 
 CHILDREN = 16
 """Of each generation, as far as different ones are found."""

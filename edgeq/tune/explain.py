@@ -9,8 +9,9 @@ from typing import Any
 from edgeq.errors import CapacityError
 from edgeq.quant.plan import LayerPlan
 from edgeq.tune.costs import Costs, LayerCost
+from edgeq.tune.losses import Losses
 from edgeq.tune.search import Found, Point, Request, drop
-from edgeq.tune.solve import Budget, Losses, solve, total_loss
+from edgeq.tune.solve import Budget, solve
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Reason:
 def reasons(request: Request, found: Found) -> list[Reason]:
     """One per layer, in order."""
     budget = kept_budget(request.budget, found)
-    total = total_loss(found.losses, found.point.chosen)
+    total = found.losses.total(found.point.chosen)
     return [_reason(name, found, budget, total) for name in found.costs.layers]
 
 
@@ -47,12 +48,12 @@ def _reason(name: str, found: Found, budget: Budget, total: float) -> Reason:
     chosen, costs = found.point.chosen, found.costs
     others = {option: cost for option, cost in costs.layers[name].items() if option != chosen[name]}
     without = replace(costs, layers={**costs.layers, name: others})
-    own = (name, chosen[name], found.losses[name][chosen[name]], costs.layers[name][chosen[name]])
+    own = (name, chosen[name], found.losses.of(name, chosen[name]), costs.layers[name][chosen[name]])
     try:
         second = solve(found.losses, without, budget, found.correction)
     except CapacityError:
         return Reason(*own, None, None, 0.0)
-    more = (total_loss(found.losses, second) - total) / max(total, 1e-300)
+    more = (found.losses.total(second) - total) / max(total, 1e-300)
     return Reason(*own, second[name], others[second[name]], more)
 
 
@@ -77,9 +78,9 @@ def as_json(request: Request, found: Found) -> dict[str, Any]:
                 "name": reason.layer,
                 "chosen": told(reason.chosen),
                 "loss": reason.loss,
-                **_cost(reason.cost),
+                **_cost(found.costs, reason.cost),
                 "runner_up": None if reason.runner_up is None else told(reason.runner_up),
-                "runner_up_cost": None if reason.runner_up_cost is None else _cost(reason.runner_up_cost),
+                "runner_up_cost": None if reason.runner_up_cost is None else _cost(found.costs, reason.runner_up_cost),
                 "more_loss": reason.more_loss,
             }
             for reason in reasons(request, found)
@@ -87,8 +88,10 @@ def as_json(request: Request, found: Found) -> dict[str, Any]:
     }
 
 
-def _cost(cost: LayerCost) -> dict[str, Any]:
-    return {"bytes": cost.constants, "instructions": cost.instructions, "kernel": cost.kernel}
+def _cost(costs: Costs, cost: LayerCost) -> dict[str, Any]:
+    """code: of the kernel, which layers that use it share."""
+    code = costs.code[cost.kernel]
+    return {"bytes": cost.constants, "instructions": cost.instructions, "kernel": cost.kernel, "code": code}
 
 
 def _point(found: Found, point: Point) -> dict[str, Any]:
@@ -119,6 +122,6 @@ def differences(here: Found, there: Found) -> list[dict[str, Any]]:
 
 
 def _both(option: LayerPlan, lost: Losses, here: Costs, there: Costs, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"chosen": told(option), "loss": lost[name][option]}
+    found: dict[str, Any] = {"chosen": told(option), "loss": lost.of(name, option)}
     boards: Mapping[str, Costs] = {"here": here, "there": there}
-    return found | {place: _cost(costs.layers[name][option]) for place, costs in boards.items()}
+    return found | {place: _cost(costs, costs.layers[name][option]) for place, costs in boards.items()}

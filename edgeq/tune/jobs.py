@@ -58,6 +58,15 @@ def _quality(subject: Subject, plan: str, quick: int) -> dict[str, Any]:
     return asdict(evaluate(subject, parse_plan(plan), bool(quick)))
 
 
+def _subset(subject: Subject, plan: str, seed: int, share: str) -> dict[str, Any]:
+    """The quality of a plan that is calibrated on a random share of the samples."""
+    count = next(len(array) for name, array in subject.source.items() if name != "labels")
+    size = max(round(count * float(share)), 1)
+    drawn = np.sort(np.random.default_rng(seed).choice(count, size, replace=False))
+    part = {name: np.asarray(array)[drawn] for name, array in subject.source.items()}
+    return asdict(evaluate(replace(subject, source=part), parse_plan(plan)))
+
+
 def _curvature(subject: Subject, layer: str, probes: int, seed: int) -> list[list[float]]:
     """Products <J v_i, J v_j> of the derivatives of the scores along random signs v_i, relative to the scores' energy.
 
@@ -109,5 +118,10 @@ def _with_weights(subject: Subject, graph: Graph, layer: str, weights: Array) ->
     return real_scores(graph, subject.samples)
 
 
-JOBS: dict[str, Callable[..., Any]] = {"quality": _quality, "curvature": _curvature, "relevance": _relevance}
+JOBS: dict[str, Callable[..., Any]] = {
+    "quality": _quality,
+    "subset": _subset,
+    "curvature": _curvature,
+    "relevance": _relevance,
+}
 """By name."""

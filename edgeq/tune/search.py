@@ -17,15 +17,18 @@ from edgeq.tune.costs import Costs, Sizes, board_costs, predict
 from edgeq.tune.evolve import refine
 from edgeq.tune.jobs import quality_job, quality_of
 from edgeq.tune.journal import Journal, Progress
+from edgeq.tune.losses import Chosen, Losses
 from edgeq.tune.options import Formats, Options, layer_options
 from edgeq.tune.sensitivity import Question, RunJobs, losses, sensitivity
-from edgeq.tune.solve import Budget, Chosen, Correction, Losses, front, solve
+from edgeq.tune.solve import Budget, Correction, front, shortlist, solve
 from edgeq.tune.subject import Quality, Subject, load_subject
 from edgeq.tune.workers import workers
 
 BUILDS = 8
 """Builds after which a search that always misses its budget gives up."""
 FRONT_POINTS = 12
+SHORTLIST = 6
+"""Plans of the integer program between which their integer graphs decide."""
 BISECTIONS = 4
 """Plans tried between the last of the front that is good enough and the first that is not."""
 
@@ -236,12 +239,18 @@ class _Search:
         )
 
     def _solved(self, budget: Budget, corrections: Sequence[Correction], missed: Sequence[Chosen]) -> Chosen:
-        """With the last correction, or the mildest where that leaves nothing."""
+        """The program's choice, with the last correction, or the mildest where that leaves nothing.
+
+        The integer graph decides between the best few: the program's losses are estimates.
+        """
         try:
-            return solve(self.lost, self.costs, budget, corrections[-1], missed)
+            plans = shortlist(self.lost, self.costs, budget, corrections[-1], SHORTLIST, missed)
         except CapacityError:
             mildest = Correction(*(min(getattr(c, f) for c in corrections) for f in ("flash", "ram", "instructions")))
-            return solve(self.lost, self.costs, budget, mildest, missed)
+            plans = shortlist(self.lost, self.costs, budget, mildest, SHORTLIST, missed)
+        measure = sensitivity(self.request.sensitivity).measure
+        true = [measure(quality) for quality in self._quality(plans)]
+        return plans[true.index(min(true))]
 
     def _refined(self, chosen: Chosen, budget: Budget, correction: Correction, missed: Sequence[Chosen]) -> Chosen:
         def fits(plan: Chosen) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,15 @@ from edgeq.quant.plan import PLAIN, LayerPlan, Plan
 from edgeq.quant.schemes import WeightScheme
 from edgeq.quant.weights import round_rows, weight_rows
 from edgeq.tune.jobs import Job, quality_job, quality_of
+from edgeq.tune.losses import Losses
 from edgeq.tune.options import Options
-from edgeq.tune.solve import Losses
 from edgeq.tune.subject import Quality, Subject
 
 PROBES = 8
 """Random directions per layer from which curvatures are estimated."""
+
+LEAST_COSINE = 0.05
+"""Smaller ones are taken for independent noise."""
 
 RunJobs = Callable[[Sequence[Job]], list[Any]]
 """Runs jobs and gives their results in order."""
@@ -50,17 +54,21 @@ WeightLoss = Callable[[Question], Mapping[str, Mapping[WeightScheme, float]]]
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """A row: what `weights` loses by layer and scheme; `measure` reads the loss of outputs from a quality."""
+    """A row: what `weights` loses by layer and scheme; `measure` reads the loss of outputs from a quality.
+
+    paired: pairs of layers are measured too, so that losses need not add up.
+    """
 
     name: str
     summary: str
     weights: WeightLoss
     measure: Callable[[Quality], float]
     source: str = ""
+    paired: bool = False
 
 
 def losses(row: Sensitivity, question: Question) -> Losses:
-    """By layer and option."""
+    """By layer and option, and of pairs where the row has them."""
     by_weights = row.weights(question)
     by_outputs = _measured(
         question,
@@ -68,7 +76,7 @@ def losses(row: Sensitivity, question: Question) -> Losses:
         row.measure,
         lambda o: o.activations != PLAIN,
     )
-    return {
+    table = {
         name: {
             option: by_weights[name][option.weights]
             + by_outputs[name].get(LayerPlan(activations=option.activations), 0.0)
@@ -76,6 +84,27 @@ def losses(row: Sensitivity, question: Question) -> Losses:
         }
         for name, legal in question.options.items()
     }
+    return Losses(table, _cosines(question, table, row.measure) if row.paired else {})
+
+
+def _cosines(
+    question: Question, table: Mapping[str, Mapping[LayerPlan, float]], measure: Callable[[Quality], float]
+) -> dict[tuple[str, str], float]:
+    """For pairs of layers the cosine of their errors, from the loss of both with their middle options (MixDQ, 2024)."""
+    middle = {name: sorted((o for o in row if row[o] > 0), key=row.__getitem__) for name, row in table.items()}
+    chosen = {name: options[len(options) // 2] for name, options in middle.items() if options}
+    pairs = [(a, b) for i, a in enumerate(chosen) for b in list(chosen)[i + 1 :]]
+    base = question.base
+    plans = [Plan({**base.layers, a: chosen[a], b: chosen[b]}, base.methods) for a, b in pairs]
+    first, *others = question.run([quality_job(plan, quick=True) for plan in (base, *plans)])
+    zero = measure(quality_of(first))
+    found = {}
+    for (a, b), result in zip(pairs, others, strict=True):
+        one, other = table[a][chosen[a]], table[b][chosen[b]]
+        cosine = (measure(quality_of(result)) - zero - one - other) / (2 * sqrt(one * other))
+        if abs(cosine) >= LEAST_COSINE:
+            found[a, b] = min(max(cosine, -1.0), 1.0)
+    return found
 
 
 def _measured(
@@ -155,6 +184,14 @@ SENSITIVITIES = {
             "noise of the scores with one layer changed, by the integer graph",
             _by_output(lambda q: q.noise),
             lambda q: q.noise,
+        ),
+        Sensitivity(
+            "interaction",
+            "output-error, and the same of every pair of layers",
+            _by_output(lambda q: q.noise),
+            lambda q: q.noise,
+            "HAWQ-V3 (2021), without its assumption that losses add up",
+            paired=True,
         ),
         Sensitivity(
             "kl",

@@ -2,7 +2,8 @@
 
 Variables are x[layer, option] in {0, 1}, one of them 1 per layer, and y[kernel] in {0, 1}, 1 where any chosen option
 links the kernel. Flash is the constants of the options, the code of the linked kernels, and what is always there; the
-arena holds, at every step, the tensors that are alive then; instructions add up.
+arena holds, at every step, the tensors that are alive then; instructions add up. Where the losses of two layers depend
+on each other, z[option, other option] is the product of their x, by its sums: the row of an option adds up to its x.
 """
 
 from __future__ import annotations
@@ -14,13 +15,8 @@ import numpy as np
 
 from edgeq.errors import CapacityError, UsageError
 from edgeq.ir.types import Array
-from edgeq.quant.plan import LayerPlan
 from edgeq.tune.costs import Costs, Sizes, predict
-
-Losses = Mapping[str, Mapping[LayerPlan, float]]
-"""By layer and option: what the option alone adds to the loss. Losses of layers add up (HAWQ-V3)."""
-
-Chosen = dict[str, LayerPlan]
+from edgeq.tune.losses import Chosen, Losses
 
 TIE = 1e-7
 """Weight of flash and instructions in the objective, relative to the largest loss: decides between equal losses."""
@@ -79,9 +75,20 @@ def solve(
     return chosen
 
 
-def total_loss(losses: Losses, chosen: Mapping[str, LayerPlan]) -> float:
-    """The objective of a plan."""
-    return sum(losses[name][option] for name, option in chosen.items())
+def shortlist(
+    losses: Losses,
+    costs: Costs,
+    budget: Budget,
+    correction: Correction,
+    count: int,
+    excluded: Sequence[Chosen] = (),
+) -> list[Chosen]:
+    """The plans of least loss within the budget, best first, up to `count`. Raises CapacityError when there is none."""
+    found = [solve(losses, costs, budget, correction, excluded)]
+    program = _Program(losses, costs)
+    while len(found) < count and (plan := program.solve(budget, correction, [*excluded, *found])) is not None:
+        found.append(plan)
+    return found
 
 
 class _Program:
@@ -92,10 +99,21 @@ class _Program:
         used = {costs.layers[name][option].kernel for name, option in self.pairs}
         self.kernels = sorted(used - always)
         self.always = always
-        self.loss = np.array([losses[name][option] for name, option in self.pairs])
+        self.loss = np.array([losses.of(name, option) for name, option in self.pairs])
+        self.products = self._products(losses)
+
+    def _products(self, losses: Losses) -> list[tuple[int, int, float]]:
+        """(option, other option, loss of both together) of all pairs of layers that have one."""
+        index = {pair: i for i, pair in enumerate(self.pairs)}
+        return [
+            (index[a, option], index[b, other], losses.pair(a, option, b, other))
+            for a, b in losses.cosines
+            for option in self.costs.layers[a]
+            for other in self.costs.layers[b]
+        ]
 
     def _row(self, value: Mapping[int, float]) -> Array:
-        row = np.zeros(len(self.pairs) + len(self.kernels))
+        row = np.zeros(len(self.pairs) + len(self.kernels) + len(self.products))
         for index, number in value.items():
             row[index] = number
         return row
@@ -143,11 +161,13 @@ class _Program:
                 high.append(budget.ram - fixed - correction.ram)
         sizes = self._row(flash) / max(sum(flash.values()), 1.0), self._row(time) / max(sum(time.values()), 1.0)
         scale = max(float(np.abs(self.loss).max(initial=0.0)), 1e-300)
-        losses = self._row(dict(enumerate(self.loss / scale)))
+        first = count + len(self.kernels)
+        losses = self._row({i: loss / scale for i, loss in enumerate(self.loss)})
+        losses += self._row({first + i: loss / scale for i, (_, _, loss) in enumerate(self.products)})
         objective = sizes[0] if smallest else losses + TIE * (sizes[0] + sizes[1])
         found = milp(
             objective,
-            integrality=np.ones(len(objective)),
+            integrality=np.arange(len(objective)) < first,
             bounds=Bounds(0, 1),
             constraints=LinearConstraint(np.array(rows), np.array(low), np.array(high)),
             options={"mip_rel_gap": 0.0},
@@ -169,7 +189,20 @@ class _Program:
                     rows.append(self._row({i: 1.0, len(self.pairs) + k: -1.0}))
                     low.append(-np.inf)
                     high.append(0.0)
+        for sums in self._sums_of_products():
+            rows.append(self._row(sums))
+            low.append(0.0)
+            high.append(0.0)
         return rows, low, high
+
+    def _sums_of_products(self) -> list[dict[int, float]]:
+        """For each option and each layer with which it has products: their sum less the option, which must be 0."""
+        first = len(self.pairs) + len(self.kernels)
+        sums: dict[tuple[int, str], dict[int, float]] = {}
+        for i, (option, other, _) in enumerate(self.products):
+            for one, partner in ((option, other), (other, option)):
+                sums.setdefault((one, self.pairs[partner][0]), {one: -1.0})[first + i] = 1.0
+        return list(sums.values())
 
     def _memory(self) -> list[tuple[Array, int]]:
         """Per step, the bytes that options decide, and the others."""
@@ -193,7 +226,7 @@ def front(losses: Losses, costs: Costs, points: int, correction: Correction = Co
     least = _Program(losses, costs).solve(Budget(), smallest=True)
     ends = [correction.apply(predict(costs, plan)).flash for plan in (best, least or best)]
     found = [best]
-    for limit in np.linspace(*ends, max(points, 2))[1:]:
+    for limit in np.linspace(ends[0], ends[1], max(points, 2))[1:]:
         try:
             plan = solve(losses, costs, Budget(flash=int(limit)), correction)
         except CapacityError:

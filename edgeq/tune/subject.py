@@ -76,10 +76,14 @@ class Subject:
 def load_subject(
     model: Path,
     calibrate: Path | str | Mapping[str, Any],
-    judges: int,
+    judges: int | None,
     dimensions: Mapping[str, int] | None = None,
+    test: Path | str | Mapping[str, Any] | None = None,
 ) -> Subject:
-    """judges: how many of the calibration samples judge a plan. Raises EdgeqError."""
+    """judges: how many samples judge a plan, the first of `test`, or of the calibration samples; None: all.
+
+    Raises EdgeqError.
+    """
     graph = load_model(model, dimensions=dimensions)
     prepare(graph)
     if is_quantized(graph) or is_fake_quantized(graph):
@@ -89,13 +93,15 @@ def load_subject(
             hint="give the float model that it was made from",
         )
     calibration = real_samples(graph, calibrate)
-    source = calibrate if isinstance(calibrate, Mapping) else _arrays(Path(calibrate))
-    samples = {name: array[:judges] for name, array in calibration.items()}
-    labels = np.asarray(source["labels"])[:judges] if "labels" in source else None
+    tests, asked = (calibration, calibrate) if test is None else (real_samples(graph, test), test)
+    samples = {name: array[:judges] for name, array in tests.items()}
+    given = _arrays(asked)
+    labels = np.asarray(given["labels"])[:judges] if "labels" in given else None
     ranges = observe_ranges(graph, calibration)
     sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
-    digest = _digest([edgeq.__version__, sha256, str(judges)], {**calibration, "labels": labels})
-    return Subject(graph, source, samples, ranges, real_scores(graph, samples), labels, sha256, digest)
+    judged = {f"judge {name}": array for name, array in samples.items()}
+    digest = _digest([edgeq.__version__, sha256], {**calibration, **judged, "labels": labels})
+    return Subject(graph, _arrays(calibrate), samples, ranges, real_scores(graph, samples), labels, sha256, digest)
 
 
 def _digest(facts: list[str], arrays: Mapping[str, Array | None]) -> str:
@@ -107,9 +113,11 @@ def _digest(facts: list[str], arrays: Mapping[str, Array | None]) -> str:
     return found.hexdigest()
 
 
-def _arrays(file: Path) -> dict[str, Array]:
-    """The arrays of an npz file that `real_samples` has checked."""
-    with np.load(file, allow_pickle=False) as data:
+def _arrays(source: Path | str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arrays of samples that `real_samples` has checked."""
+    if isinstance(source, Mapping):
+        return source
+    with np.load(source, allow_pickle=False) as data:
         return {name: data[name] for name in data.files}
 
 

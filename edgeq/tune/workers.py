@@ -19,6 +19,9 @@ Run = Callable[[Sequence[Job]], Iterator[tuple[int, Any]]]
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Processes that share the cores do not multiply matrices on all of them besides."""
 
+SCHEDULER_SECONDS = 10
+"""How long a Dask scheduler may take to answer."""
+
 _subject: list[Subject] = []
 """Of a worker process: set once, read by its jobs."""
 
@@ -43,7 +46,7 @@ def _processes(subject: Subject, count: int) -> Iterator[Run]:
     context = multiprocessing.get_context("spawn")
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    pool = ProcessPoolExecutor(count, context, initializer=_subject.append, initargs=(subject,))
+    pool = ProcessPoolExecutor(count, context, initializer=_receive, initargs=(subject,))
 
     def run(jobs: Sequence[Job]) -> Iterator[tuple[int, Any]]:
         waiting = {pool.submit(_run_here, job): i for i, job in enumerate(jobs)}
@@ -60,6 +63,10 @@ def _processes(subject: Subject, count: int) -> Iterator[Run]:
                 os.environ[name] = value
 
 
+def _receive(subject: Subject) -> None:
+    _subject.append(subject)
+
+
 def _run_here(job: Job) -> Any:
     return run_job(_subject[0], job)
 
@@ -72,7 +79,7 @@ def _dask(subject: Subject, address: str) -> Iterator[Run]:
     except ImportError:
         raise UsageError("--scheduler needs Dask", hint="pip install 'edgeq[cluster]'") from None
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=SCHEDULER_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(f"no Dask scheduler answers at {address}: {error}") from None
     with client:
@@ -82,7 +89,7 @@ def _dask(subject: Subject, address: str) -> Iterator[Run]:
             # Each job is one of its own, even where two are equal: results are never taken from the cluster's cache.
             waiting = client.map(run_job, [everywhere] * len(jobs), list(jobs), pure=False)
             index = {future.key: i for i, future in enumerate(waiting)}
-            for future, result in ended(waiting, with_results=True):
-                yield index[future.key], result
+            for future in ended(waiting, loop=client.loop):
+                yield index[future.key], future.result()
 
         yield run
