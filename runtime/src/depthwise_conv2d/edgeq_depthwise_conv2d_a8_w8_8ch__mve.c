@@ -2,27 +2,18 @@
  *
  * Loads widen to 16-bit lanes, in which the products of two taps are added (weights >= -127, so that two fit), then
  * those are added to two vectors of 32-bit sums: 11 instructions for 16 MACs (0.69) beside the addresses of the taps;
- * 10 where two pixels, whose windows lie inside, share the weights. 16 channels at a time would need more vector
- * registers than there are. VMOVLB and VMOVLT take the even and the odd channels; bias, multiplier and shift are packed
- * in that order, and the narrowing of the end puts the channels back.
+ * 10 where two pixels of a long row, whose windows lie inside, share the weights. 16 channels at a time would need more
+ * vector registers than there are. VMOVLB and VMOVLT take the even and the odd channels; bias, multiplier and shift are
+ * packed in that order, and the narrowing of the end puts the channels back.
  *
  * Taps outside of the input read a line of zero points that lies before the weights, so that every window runs the same
  * loop. Weights are packed [c / 8][tap][8].
  */
 #include "edgeq/edgeq_compiler.h"
-#include "edgeq/edgeq_depthwise_conv2d.h"
-#include "edgeq/edgeq_mve.h"
+#include "taps_mve.h"
 
-/* 30, filled up for vectors of addresses. */
-#define TAP_SLOTS 32
-
-/* An address as a number, so that vectors of them can be added to; on a PC, which runs this under sanitizers, as wide
- * as there. */
-#if UINTPTR_MAX == UINT32_MAX
-typedef uint32_t address_t;
-#else
-typedef uintptr_t address_t;
-#endif
+/* Outputs of a row from which on two are computed together. */
+#define PAIRED 8
 
 /* What does not change from pixel to pixel; a copy, because for all the compiler knows a store may change the layer. */
 typedef struct {
@@ -31,36 +22,6 @@ typedef struct {
   int32x4_t low, high;
   int32_t zero_point, channels, taps;
 } constants_t;
-
-/* Where channel 0 of every tap lies, for the window whose first tap is at row `top`, column `left`. */
-static void find_taps(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int32_t top, int32_t left,
-                      address_t *taps) {
-  const uint32_t in_w = (uint32_t)layer->in_w, step = (uint32_t)layer->dilation_w;
-  const address_t zeros = (address_t)layer->weights, next = (address_t)(layer->dilation_w * layer->in_c);
-  int32_t y = top;
-  for (int32_t ky = layer->kernel_h; ky > 0; ky--, y += layer->dilation_h) {
-    /* A column before the input is a huge unsigned number; a row outside makes every column one behind it. */
-    const int row_inside = y >= 0 && y < layer->in_h;
-    uint32_t x = row_inside ? (uint32_t)left : in_w;
-    address_t tap = (address_t)input + (address_t)((y * layer->in_w + left) * layer->in_c);
-    for (int32_t kx = layer->kernel_w; kx > 0; kx--, tap += next) {
-      *taps++ = x < in_w ? tap : zeros;
-      x += row_inside ? step : 0U;
-    }
-  }
-}
-
-/* Moves all taps by `bytes`. */
-static inline void move_taps(address_t *taps, int32_t count, uint32_t bytes) {
-#if UINTPTR_MAX == UINT32_MAX
-  for (; count > 0; count -= 4, taps += 4) {
-    vstrwq_p_u32(taps, vaddq_n_u32(vldrwq_u32(taps), bytes), vctp32q((uint32_t)count));
-  }
-#else
-  for (; count > 0; count--)
-    *taps++ += bytes;
-#endif
-}
 
 /* Requantizes the sums of four channels and limits them. */
 static inline int32x4_t finish(const constants_t *c, int32x4_t sum, int32_t at) {
@@ -76,7 +37,8 @@ static inline void store(const constants_t *c, int32x4_t even, int32x4_t odd, in
 }
 
 /* All channels of one pixel. */
-static EDGEQ_NOINLINE void pixel(const constants_t *c, const address_t *taps, const int8_t *weights, int8_t *output) {
+static inline EDGEQ_INLINE void pixel(const constants_t *c, const address_t *taps, const int8_t *weights,
+                                      int8_t *output) {
   for (int32_t at = 0; at < c->channels; at += 8) {
     int32x4_t even = vldrwq_s32(c->bias + at), odd = vldrwq_s32(c->bias + at + 4);
     const address_t *tap = taps;
@@ -134,6 +96,52 @@ static EDGEQ_NOINLINE void pair(const constants_t *c, const address_t *taps, con
   }
 }
 
+static EDGEQ_NOINLINE void single(const constants_t *c, const address_t *taps, const int8_t *weights, int8_t *output) {
+  pixel(c, taps, weights, output);
+}
+
+/* An output row pixel by pixel; windows from columns [0, last] lie inside as a whole. */
+static inline int8_t *short_row(const edgeq_depthwise_conv2d_t *layer, const constants_t *c, const int8_t *input,
+                                int32_t top, int32_t last, address_t *taps, const int8_t *weights, int8_t *output) {
+  int32_t left = -layer->pad_left;
+  for (int32_t ox = 0; ox < layer->out_w; ox++, left += layer->stride_w, output += c->channels) {
+    if (left > layer->stride_w - 1 && left <= last && ox > 0) {
+      move_taps(taps, c->taps, (uint32_t)(layer->stride_w * layer->in_c));
+    } else {
+      find_taps(layer, input, top, left, taps);
+    }
+    pixel(c, taps, weights, output);
+  }
+  return output;
+}
+
+/* The same, inside two pixels at a time. */
+static int8_t *long_row(const edgeq_depthwise_conv2d_t *layer, const constants_t *c, const int8_t *input, int32_t top,
+                        int32_t last, address_t *taps, const int8_t *weights, int8_t *output) {
+  const int32_t stride = layer->stride_w, move = stride * layer->in_c;
+  int32_t left = -layer->pad_left, open = layer->out_w;
+  while (open > 0) {
+    find_taps(layer, input, top, left, taps);
+    if (open == 1 || left < 0 || left + stride > last) {
+      single(c, taps, weights, output);
+      output += c->channels;
+      left += stride;
+      open--;
+      continue;
+    }
+    for (;; move_taps(taps, c->taps, (uint32_t)(2 * move))) {
+      pair(c, taps, weights, move, output);
+      output += 2 * c->channels;
+      left += 2 * stride;
+      open -= 2;
+      if (open < 2 || left + stride > last) {
+        break;
+      }
+    }
+  }
+  return output;
+}
+
 void edgeq_depthwise_conv2d_a8_w8_8ch__mve(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int8_t *output,
                                            void *scratch) {
   address_t taps[TAP_SLOTS];
@@ -148,31 +156,14 @@ void edgeq_depthwise_conv2d_a8_w8_8ch__mve(const edgeq_depthwise_conv2d_t *layer
   const int8_t *const weights = layer->weights + ((layer->in_c + 7) & ~7);
   const int32_t columns = layer->in_w - (layer->kernel_w - 1) * layer->dilation_w;
   (void)scratch;
-  const int32_t stride = layer->stride_w, move = stride * layer->in_c;
   for (int32_t oy = 0; oy < layer->out_h; oy++) {
     const int32_t top = oy * layer->stride_h - layer->pad_top;
     const int rows_inside = top >= 0 && top + (layer->kernel_h - 1) * layer->dilation_h < layer->in_h;
-    /* Windows from columns [0, last] lie inside as a whole. */
     const int32_t last = rows_inside ? columns - 1 : -1;
-    int32_t left = -layer->pad_left, open = layer->out_w;
-    while (open > 0) {
-      find_taps(layer, input, top, left, taps);
-      if (open > 1 && left >= 0 && left + stride <= last) {
-        for (;; move_taps(taps, c.taps, (uint32_t)(2 * move))) {
-          pair(&c, taps, weights, move, output);
-          output += 2 * c.channels;
-          left += 2 * stride;
-          open -= 2;
-          if (open < 2 || left + stride > last) {
-            break;
-          }
-        }
-      } else {
-        pixel(&c, taps, weights, output);
-        output += c.channels;
-        left += stride;
-        open--;
-      }
+    if (layer->out_w >= PAIRED) {
+      output = long_row(layer, &c, input, top, last, taps, weights, output);
+    } else {
+      output = short_row(layer, &c, input, top, last, taps, weights, output);
     }
   }
 }
