@@ -25,19 +25,15 @@ _HOST_TICKS_HZ = 1_000_000_000
 
 
 def model_hash(folder: Path, manifest: Mapping[str, Any]) -> bytes:
-    """SHA-256 of what a firmware is made of: manifest, sources and headers of a converted folder, by path.
+    """SHA-256 of what a firmware is made of: a folder's manifest and the sources that it names, wherever they lie.
 
     Two firmwares with the same hash compute the same bits, in the same places of the arena.
     """
-    name = manifest["name"]
-    paths = {*manifest["sources"], f"{name}.json", f"{name}.h"}
-    for include in manifest["include_dirs"]:
-        if include != ".":
-            paths |= {p.relative_to(folder).as_posix() for p in (folder / include).rglob("*") if p.is_file()}
-    total = hashlib.sha256()
-    for path in sorted(paths):
+    facts = {key: value for key, value in manifest.items() if key not in ("sources", "include_dirs")}
+    total = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for path in sorted(map(Path, manifest["sources"]), key=lambda path: path.name):
         content = (folder / path).read_bytes()
-        total.update(f"{path}\0{len(content)}\0".encode() + content)
+        total.update(f"{path.name} {len(content)}\n".encode() + content)
     return total.digest()
 
 
