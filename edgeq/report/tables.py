@@ -19,6 +19,7 @@ from edgeq.boards import FEATURES, Board, Memory, list_boards
 from edgeq.errors import EdgeqError, UsageError
 from edgeq.kernels import Kernel, kernels
 from edgeq.ops import Operator, operators
+from edgeq.projects import projects
 
 _PLACE = re.compile(r"<!-- table:(?P<name>[a-z_]+) -->\n(?P<body>.*?)<!-- /table:(?P=name) -->", re.DOTALL)
 _OPENING = re.compile(r"<!-- table:([a-z_]+) -->")
@@ -142,6 +143,11 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "boards": lambda: board_table(list_boards()),
     "exit_codes": exit_code_table,
     "onnx": onnx_table,
+    "projects": lambda: markdown(
+        ["kind", "what", "built by", "the model lies in"],
+        [[f"`{row.name}`", row.summary, row.tool, f"`{row.model}`"] for row in projects()],
+    ),
+    "project_checks": lambda: markdown(["kind", "checked"], [[f"`{row.name}`", row.checked] for row in projects()]),
 }
 """Name in the comment -> the table as the registries have it now."""
 

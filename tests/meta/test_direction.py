@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "projects": {"boards", "templates"},
     "report": {"boards"},
     # The registries as tables for the documentation; no model passes through here.
-    "report.tables": {"ops", "formats", "kernels", "boards", "frontends"},
+    "report.tables": {"ops", "formats", "kernels", "boards", "frontends", "projects"},
     # The steps of the commands: each joins several rooms, and pipeline joins them all.
     "build": {"boards", "toolchain", "emulate"},
     "calibrate": {"ir", "npz", "quant"},

@@ -15,7 +15,7 @@ from edgeq import cli
 from tests.tools import need
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("../README.md", "cli.md", "report.md", "regression-tests.md", "c-api.md", "cycles.md")
+PAGES = ("../README.md", "cli.md", "report.md", "regression-tests.md", "c-api.md", "cycles.md", "projects.md")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -84,6 +84,10 @@ def test_the_c_of_the_page_compiles(page: str, tmp_path: Path, monkeypatch: pyte
     digits = ROOT / "examples" / "digits" / "digits"
     convert = ["convert", f"{digits}.onnx", "--board", "host", "--calibrate", f"{digits}_calibration.npz", "-o", "d"]
     assert cli.run(convert) == 0
+    binary = str(ROOT / "examples" / "digits_low_bits" / "digits_w1a1.onnx")
+    assert cli.run(["convert", binary, "--board", "host", "-o", "w"]) == 0
+    assert cli.run(["combine", "d", "w", "-o", "networks"]) == 0
     Path("example.c").write_text("".join(blocks(page, "c")), "utf-8")
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Id", "-Id/edgeq/include"]
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Inetworks", "-Inetworks/digits"]
+    flags.append("-Inetworks/edgeq/include")
     subprocess.run(["cc", *flags, "-c", "example.c"], check=True, stdin=subprocess.DEVNULL)
