@@ -3,7 +3,8 @@
 #   make demo     convert the digits example for RISC-V, verify it in emulation, print the report
 #   make test     check, then every test; what needs QEMU, gcc, torch or ../shared is skipped and says so at the end
 #   make check    linters, types, formatting, import direction, registries: no compiler needed
-#   make bench    measure the MLPerf Tiny models and every kernel anew, in executed instructions; needs ../shared
+#   make bench    measure the MLPerf Tiny models and every kernel anew, in executed instructions, under limits on the arena,
+#                 and in cycles (of RISC-V cores where verilator is installed); needs ../shared
 #   make format   rewrite Python and C to the house's format
 #   make docs     rewrite the tables of README.md and docs/ from the registries
 #   make clean    remove what these made
@@ -46,6 +47,9 @@ check: $(DEV)
 bench: $(DEV)
 	$(BIN)/python -m benchmarks.mlperf_tiny
 	$(BIN)/python -m benchmarks.kernels
+	$(BIN)/python -m benchmarks.patches
+	@command -v verilator >/dev/null || echo "verilator is not installed: cycles of RISC-V cores keep their figures"
+	$(BIN)/python -m benchmarks.cycles $$(command -v verilator >/dev/null || echo cortex)
 
 format: $(DEV)
 	$(BIN)/ruff check --fix --quiet . || true
