@@ -12,21 +12,24 @@ from edgeq.ir.types import Array
 from edgeq.npz import load_samples, to_internal
 from edgeq.quant.apply import Settings, apply_methods, settings_of
 from edgeq.quant.calibration import calibrated_ranges
-from edgeq.quant.observe import Range, observe_ranges
+from edgeq.quant.lint import lint
+from edgeq.quant.observe import Range, observe_batches
 from edgeq.quant.plan import Plan, check_plan
 from edgeq.quant.work import Work
+from edgeq.samples import Progress, Samples
 
 
 def calibrated_graph(
     graph: Graph,
-    source: Path | str | Mapping[str, Any] | None,
+    source: Any,
     plan: Plan | None = None,
     settings: Settings | None = None,
+    progress: Progress = lambda what, done, total: None,
 ) -> Graph:
     """A quantized copy of the real `graph`. Raises CalibrationError when there are no usable samples.
 
-    plan: how the weights and outputs of each layer are stored; int8 throughout where there is none. settings: which
-    methods quantize it; those of the plan where nothing is said.
+    source: of samples, whatever `edgeq.samples` reads. plan: how the weights and outputs of each layer are stored; int8
+    throughout where there is none. settings: which methods quantize it; those of the plan where nothing is said.
     """
     plan = plan or Plan()
     check_plan(plan, graph)
@@ -36,19 +39,35 @@ def calibrated_graph(
             "this is a float network: it needs calibration samples to be quantized",
             hint="give about 100 typical inputs: --calibrate samples.npz (numpy.savez('samples.npz', inputs=array))",
         )
-    inputs = real_samples(graph, source)
+    samples = Samples(source, _specs(graph), settings.seed, progress)
+
+    findings: list[dict[str, Any]] = []
 
     def observe(network: Graph) -> dict[str, Range]:
-        return calibrated_ranges(network, observe_ranges(network, inputs), plan, settings.calibration)
+        first = samples.count == 0
+        seen = observe_batches(network, samples.batches())
+        used = calibrated_ranges(network, seen, plan, settings.calibration)
+        if first:
+            findings.extend(lint(network, seen, used))
+        return used
 
-    work = Work(graph.copy(), dict(inputs), observe, plan, settings.seed, settings.steps)
-    return apply_methods(work, settings)
+    work = Work(graph.copy(), samples.kept, observe, plan, settings.seed, settings.steps, progress)
+    quantized = apply_methods(work, settings)
+    quantized.meta["quantization"]["lint"] = findings
+    return quantized
 
 
 def real_samples(graph: Graph, source: Path | str | Mapping[str, Any]) -> dict[str, Array]:
     """Samples as reals in the layout of the real `graph`, by input name. Raises CalibrationError."""
+    specs = _specs(graph)
+    samples = load_samples(source, specs)
+    return {str(spec["name"]): to_internal(spec, samples.inputs[str(spec["name"])]) for spec in specs}
+
+
+def _specs(graph: Graph) -> list[dict[str, Any]]:
+    """What samples are checked against: the inputs of a real graph, in the layout of the model's file."""
     facts = graph.meta.get("inputs", {})
-    specs = [
+    return [
         {
             "name": value.name,
             "shape": list(value.shape),
@@ -61,5 +80,3 @@ def real_samples(graph: Graph, source: Path | str | Mapping[str, Any]) -> dict[s
         }
         for value in graph.inputs
     ]
-    samples = load_samples(source, specs)
-    return {str(spec["name"]): to_internal(spec, samples.inputs[str(spec["name"])]) for spec in specs}

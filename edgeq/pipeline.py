@@ -36,6 +36,7 @@ from edgeq.quant.plan import Plan, check_plan, read_plan
 from edgeq.quant.schemes import WeightScheme, parse_scheme, plan_weights
 from edgeq.report.capacity import check_capacity
 from edgeq.report.text import render_report
+from edgeq.samples import Progress
 from edgeq.toolchain import available_compilers, can_read_programs
 from edgeq.verify import PLACES, Verification, verify_folder
 
@@ -92,13 +93,14 @@ def compile_model(
     *,
     out: Path | str | None = None,
     name: str | None = None,
-    calibrate: Path | str | Mapping[str, Any] | None = None,
+    calibrate: Any = None,
     weights: str | None = None,
     weights_edges: str | None = None,
     plan: Path | str | Plan | None = None,
     methods: str | Sequence[str] | None = None,
     calibration: str | None = None,
     seed: int | None = None,
+    progress: Progress = lambda what, done, total: None,
     optimize: str = "balanced",
     require_int: bool = False,
     keep_dead: bool = False,
@@ -109,7 +111,8 @@ def compile_model(
 ) -> Result:
     """Converts `model` for `board` into the folder `out` (default: ./<name>_<board>).
 
-    calibrate: samples for float models, an npz file or arrays by input name. weights, weights_edges: how the weights of
+    calibrate: samples for float models: an npz file, a folder of npy, wav or png files, arrays by input name, or an
+    iterable (or a function that gives one) of samples. weights, weights_edges: how the weights of
     a float model are stored, and those of its first, last and depthwise layers (docs/quantization.md); None: int8.
     plan: the same layer by layer, and for activations, as a file or an object (docs/tune.md). methods, calibration,
     seed: how a float model is quantized (docs/quantization.md); None: as the plan says, else "auto", the format's
@@ -129,7 +132,7 @@ def compile_model(
     graph = load_model(path, dimensions=dimensions)
     prepare(graph)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    integer, real = _integer_graph(graph, calibrate, require_int, given, digest, (methods, calibration, seed))
+    integer, real = _integer_graph(graph, calibrate, require_int, given, digest, (methods, calibration, seed), progress)
     if stream:
         integer, real = over_time(integer), None  # the float network is still one over the whole window
     to_integer(integer)
@@ -203,16 +206,22 @@ def _given_plan(plan: Path | str | Plan | None, weights: str | None, edges: str 
 
 def _integer_graph(
     graph: Graph,
-    calibrate: Path | str | Mapping[str, Any] | None,
+    calibrate: Any,
     require_int: bool,
     given: Given,
     sha256: str,
     said: tuple[str | Sequence[str] | None, str | None, int | None],
+    progress: Progress,
 ) -> tuple[Graph, Graph | None]:
     """(quantized graph, the real graph it was made from or None). sha256: of the model's file; said: methods,
     calibration and seed.
     """
     option = "--plan" if isinstance(given, Plan) else "--weights"
+    if any(part is not None for part in said) and (is_quantized(graph) or is_fake_quantized(graph)):
+        raise UsageError(
+            "the model is quantized already: there is nothing for methods to do",
+            hint="leave --method, --calibration and --seed out",
+        )
     if is_quantized(graph):
         if given is not None:
             raise UsageError(
@@ -235,7 +244,7 @@ def _integer_graph(
         given = Plan.of_weights(plan_weights(graph, *given))
     elif given is not None:
         check_plan(given, graph, sha256)
-    return calibrated_graph(graph, calibrate, given, settings_of(given or Plan(), *said)), graph
+    return calibrated_graph(graph, calibrate, given, settings_of(given or Plan(), *said), progress), graph
 
 
 def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str) -> dict[str, Any] | None:

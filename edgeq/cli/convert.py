@@ -10,6 +10,7 @@ import click
 from edgeq.cli import arguments
 from edgeq.cli.group import commands
 from edgeq.cli.measure import print_verification
+from edgeq.cli.progress import progress_bar
 
 
 @commands.command()
@@ -17,7 +18,12 @@ from edgeq.cli.measure import print_verification
 @click.option("--board", required=True, help="A name from `edgeq boards`, or the path of a board's .toml file.")
 @click.option("-o", "--out", type=arguments.PATH, metavar="DIR", help="Output folder.  [default: ./NAME_BOARD]")
 @click.option("--name", help="Prefix of all C names and files.  [default: from the model's file]")
-@click.option("--calibrate", type=arguments.PATH, metavar="X.npz", help="Samples by which a float model is quantized.")
+@click.option(
+    "--calibrate",
+    type=arguments.PATH,
+    metavar="X.npz",
+    help="Samples by which a float model is quantized; or a folder of npy, wav or png files.",
+)
 @click.option(
     "--weights",
     metavar="FORMAT",
@@ -62,12 +68,14 @@ def convert(model: Path, board: str, verify: bool, project: str | None, **option
     from edgeq.pipeline import compile_model
     from edgeq.report.text import render_summary
 
-    if project is None:
-        result = compile_model(model, board, **options)
-    else:
-        from edgeq.assemble import compile_project
+    with progress_bar() as progress:
+        if project is None:
+            result, update = compile_model(model, board, progress=progress, **options), None
+        else:
+            from edgeq.assemble import compile_project
 
-        result, update = compile_project(model, board, project, **options)
+            result, update = compile_project(model, board, project, progress=progress, **options)
+    if update is not None:
         arguments.print_notes(update.notes())
     click.echo(render_summary(result.manifest, str(result.dir)), nl=False)
     return print_verification(result, as_json=False, compiler=options["compiler"]) if verify else 0

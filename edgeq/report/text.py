@@ -19,6 +19,7 @@ from edgeq.report.layout import (
     shape,
     table,
 )
+from edgeq.report.quantization import quantization, summary
 from edgeq.report.small_formats import small_formats
 
 Manifest = Mapping[str, Any]
@@ -46,6 +47,7 @@ def render_report(manifest: Manifest, sizes: Mapping[str, Any] | None = None) ->
     lines += heading("Cost") + _cost(manifest, sizes or {})
     lines += heading("Layers") + _layers(manifest["steps"])
     lines += small_formats(manifest["steps"])
+    lines += quantization(manifest)
     lines += heading("Arithmetic") + _arithmetic(manifest)
     lines += heading("Kernels, and why these") + _kernels(manifest["steps"])
     return "\n".join(lines) + "\n"
@@ -60,6 +62,7 @@ def render_summary(manifest: Manifest, folder: str) -> str:
         ("model", f"{manifest['source']['file']}, {count(len(manifest['steps']), 'layer')}, {number(macs)} MACs"),
         *_left_out(manifest),
         ("weights", weights),
+        *summary(manifest),
         ("arena", f"{number(manifest['arena_bytes'])} bytes"),
         ("report", f"{folder}/{manifest['name']}_report.txt"),
     ]

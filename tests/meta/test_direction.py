@@ -45,7 +45,9 @@ ALLOWED: dict[str, set[str]] = {
     "report.tables": {"ops", "formats", "kernels", "boards", "frontends", "projects"},
     # The steps of the commands: each joins several rooms, and pipeline joins them all.
     "build": {"boards", "toolchain", "emulate"},
-    "calibrate": {"ir", "npz", "quant"},
+    "sample_files": set(),
+    "samples": {"npz", "sample_files"},
+    "calibrate": {"ir", "npz", "samples", "quant"},
     "arena_limit": {"ir", "passes", "kernels", "plan"},
     "narrow": {"ir", "ops", "passes", "kernels"},
     "originals": {"ir", "npz"},

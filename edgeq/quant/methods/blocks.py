@@ -14,9 +14,8 @@ from edgeq.ops.registry import operator
 from edgeq.passes.pipeline import to_integer
 from edgeq.quant.learned import activation_grids, rebuilt, trained_layer
 from edgeq.quant.methods.base import Method, Stage
-from edgeq.quant.schemes import WeightScheme
 from edgeq.quant.walk import LIMIT
-from edgeq.quant.work import Work, weighted
+from edgeq.quant.work import Work
 
 LAYERS = 3
 """With weights, in a block; the next block starts one layer later."""
