@@ -156,7 +156,8 @@ def _first_contents(node: Node, plan: Plan, tables: Tables) -> dict[str, Any]:
 def _is_read(node: Node, index: int) -> bool:
     """Weights and bias reach the kernel through its descriptor; the first contents of a state never do."""
     row = operator(node.op)
-    return node.inputs[index] is not None and not ((row.accumulates or row.keeps_state) and index > 0)
+    own = row.accumulates or row.keeps_state or row.folds_operands
+    return node.inputs[index] is not None and not (own and index > 0)
 
 
 def _place(value: Value, plan: Plan, *, const: bool) -> str:

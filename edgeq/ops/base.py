@@ -45,6 +45,10 @@ class Operator(ABC):
     """The output keeps its contents from call to call: it lies in the model's state, not in the arena. Input 1 is a
     constant from which `reset` fills it, and which the kernel does not get."""
 
+    folds_operands: ClassVar[bool] = False
+    """All inputs but the first are constants that only lowering reads: they are quantized to 16 bits, and the kernel
+    gets what `params` made of them."""
+
     lowers_to_integers: ClassVar[bool] = True
     """False for operators that exist only in real graphs (`batch_norm`) or at the border (`quantize`)."""
 

@@ -12,6 +12,7 @@ from edgeq.passes.fold_affine import fold_affine
 from edgeq.passes.fold_batch_norm import expand_batch_norm, fold_batch_norm
 from edgeq.passes.fold_constants import fold_constants
 from edgeq.passes.fuse_activations import fuse_activations
+from edgeq.passes.fuse_attention import fuse_attention
 from edgeq.passes.fuse_pad import fuse_pad
 from edgeq.passes.merge_duplicates import merge_duplicates
 from edgeq.passes.merge_reshapes import merge_reshapes
@@ -36,6 +37,7 @@ ROUND: tuple[Pass, ...] = (
     fold_affine,
     fuse_pad,
     fuse_activations,
+    fuse_attention,
     absorb_quantization,
 )
 """The order within one round: layout first, as it brings together what the others fold."""

@@ -152,7 +152,9 @@ def _mean_error(node: Node, real: Value, small: Value, mean: Array) -> Array:
 def _quantize_operands(node: Node) -> None:
     for index, value in enumerate(node.inputs):
         if value is not None and value.is_constant and value.type.dtype.is_float:
-            node.inputs[index] = _quantize_operand(value, f"{node.name}.operand{index}")
+            name = f"{node.name}.operand{index}"
+            quantize = _quantize_finely if operator(node.op).folds_operands else _quantize_operand
+            node.inputs[index] = quantize(value, name)
 
 
 def _quantize_bias(real: Array, x: Value, weights: Value, where: str) -> Value:
@@ -160,6 +162,14 @@ def _quantize_bias(real: Array, x: Value, weights: Value, where: str) -> Value:
     quantization = Quantization(tuple(float(s) for s in scales), (0,) * len(scales), 0)
     data = np.rint(real / scales).astype(np.int32)
     return Value(f"{where}.bias", TensorType(real.shape, DType.INT32, quantization), data)
+
+
+def _quantize_finely(value: Value, name: str) -> Value:
+    """A constant that only lowering reads: 16 bits over its own range, zero in the middle."""
+    real = finite(value, name)
+    largest = float(np.abs(real).max())
+    quantization = Quantization.per_tensor(largest / DType.INT16.bounds[1] if largest > MIN_SCALE else 1.0, 0)
+    return Value(name, TensorType(value.shape, DType.INT16, quantization), quantization.quantize(real, DType.INT16))
 
 
 def _quantize_operand(value: Value, name: str) -> Value:

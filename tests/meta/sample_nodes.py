@@ -22,6 +22,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "concat": {"axis": 3},
     "delay_line": {"frames": 12},
     "leaky_relu": {"alpha": 0.1},
+    "matmul": {"transpose_b": True},
     "max_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
     "avg_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
     "mean": {"axes": (1, 2), "keepdims": True},
@@ -35,7 +36,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 """What an operator must be told. One without an entry gets an image and its own defaults."""
 
 WEIGHTS = {"conv2d": (16, 3, 3, 8), "depthwise_conv2d": (3, 3, 8), "dense": (16, 8)}
-TWO_INPUTS = ("add", "sub", "mul", "concat")
+TWO_INPUTS = ("add", "sub", "mul", "concat", "matmul")
 INTEGER_OUTPUT = ("argmax",)
 SAME_QUANTIZATION = Quantization.per_tensor(2.0**-4, -3)
 """Of inputs and outputs: legal for every operator, those that keep it among them."""
@@ -64,6 +65,8 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         return [image, Value("y", TensorType(IMAGE, DType.INT8, SAME_QUANTIZATION))]
     if row.name == "delay_line":
         return [image, _constant("first", np.full((1, 1, 6, 8), -3), DType.INT8, SAME_QUANTIZATION)]
+    if row.name == "layer_norm":
+        return [image, *(_constant(n, np.arange(8) + 1, DType.INT16, SAME_QUANTIZATION) for n in ("gain", "offset"))]
     return [image]
 
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from edgeq import resources
-from edgeq.ir.graph import Node
-from edgeq.ir.types import Array
+from edgeq.ir.graph import Node, Value
+from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.kernels import Kernel, kernels, kernels_for
 from edgeq.ops import operator
 from tests.tools import need
@@ -113,9 +113,30 @@ def argmax(rng: np.random.Generator) -> Node:
     return lowered("argmax", [tensor(sizes(rng, 4, 5))], None, axis=axis, keepdims=bool(rng.integers(2)))
 
 
+def matmul(rng: np.random.Generator) -> Node:
+    batches, rows, depth, columns = sizes(rng, 4)
+    swapped, shared = bool(rng.integers(2)), bool(rng.integers(2))
+    b = (columns, depth) if swapped else (depth, columns)
+    inputs = [tensor((batches, rows, depth), numbers(rng)), tensor((1 if shared else batches, *b), numbers(rng))]
+    return lowered("matmul", inputs, numbers(rng), transpose_b=swapped)
+
+
+def layer_norm(rng: np.random.Generator) -> Node:
+    rows, columns = sizes(rng, 1)[0], int(rng.choice([1, 2, 3, 8, 64, 300]))
+    constants = []
+    for size in (float(np.exp(rng.uniform(-4, 3))), float(rng.choice([0.0, 1.0, 5.0]))):
+        quantization = Quantization.per_tensor(max(size, 1e-3) / 32767, 0)
+        data = rng.integers(-32767, 32768, columns).astype(np.int16)
+        constants.append(Value("", TensorType((columns,), DType.INT16, quantization), data))
+    attrs = {"epsilon": float(rng.choice([0.0, 1e-5, 1e-2])), "centred": bool(rng.integers(2))}
+    return lowered("layer_norm", [tensor((rows, columns), numbers(rng)), *constants], numbers(rng), **attrs)
+
+
 LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "max_pool2d": lambda rng: pool("max_pool2d", rng),
     "avg_pool2d": lambda rng: pool("avg_pool2d", rng),
+    "layer_norm": layer_norm,
+    "matmul": matmul,
     "mean": mean,
     "add": lambda rng: pair("add", rng),
     "sub": lambda rng: pair("sub", rng),
@@ -149,7 +170,8 @@ def main_text(kernel: Kernel, node: Node) -> str:
         for key, value in node.params.items()
     ]
     pointers = "(const int8_t *const *)inputs"
-    arguments = pointers if kernel.op == "concat" else ", ".join(f"inputs[{i}]" for i in range(len(node.inputs)))
+    given = 1 if operator(node.op).folds_operands else len(node.inputs)
+    arguments = pointers if kernel.op == "concat" else ", ".join(f"inputs[{i}]" for i in range(given))
     c_type = "int32_t" if node.output.type.dtype.value == "int32" else "int8_t"
     return f"""
 #include <stdio.h>

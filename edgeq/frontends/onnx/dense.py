@@ -12,7 +12,7 @@ from edgeq.frontends.onnx.rows import converts
 from edgeq.ir.graph import Value
 from edgeq.ir.types import Array, Quantization
 
-HINT = "products of two computed tensors (attention) are not supported"
+HINT = "transpose the product, so that the constant is its second factor"
 
 
 def rows_of_outputs(weights: Constant, transposed: bool) -> tuple[Array, Quantization | None]:
@@ -39,9 +39,23 @@ def matmul(node: NodeImport) -> None:
     left = node.tensor(0)
     if isinstance(left, Constant):
         raise UnsupportedError("its first operand is constant; weights must be the second", hint=HINT)
-    x = node.real(0)
+    x, right = node.real(0), node.tensor(1)
+    if not isinstance(right, Constant):
+        node.bind(0, _computed_product(node, x, node.real(1)))
+        return
     array, quantization = rows_of_outputs(_matrix(node, 1), False)
     node.bind(0, node.emit("dense", [x, node.own("weights", array, quantization)], like=x.type))
+
+
+def _computed_product(node: NodeImport, a: Value, b: Value) -> Value:
+    """ONNX multiplies the matrices on the last two axes; the others are broadcast."""
+    rank = max(len(a.shape), len(b.shape))
+    if min(len(a.shape), len(b.shape)) < 2:
+        raise UnsupportedError(f"a product of {list(a.shape)} and {list(b.shape)}: matrices have two axes at least")
+    wide = [node.reshape(v, (*(1,) * (rank - len(v.shape)), *v.shape)) for v in (a, b)]
+    if any(y not in (1, x) for x, y in zip(wide[0].shape[:-2], wide[1].shape[:-2], strict=True)):
+        raise UnsupportedError(f"a product of {list(a.shape)} and {list(b.shape)}: the first factor would be repeated")
+    return node.emit("matmul", wide)
 
 
 @converts("Gemm")

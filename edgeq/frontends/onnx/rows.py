@@ -14,7 +14,18 @@ Converter = Callable[["NodeImport"], None]
 
 _rows: dict[tuple[str, str], Converter] = {}
 
-MODULES = ("activations", "arithmetic", "dense", "windows", "resize", "shapes", "reductions", "quantization", "qonnx")
+MODULES = (
+    "activations",
+    "arithmetic",
+    "dense",
+    "normalization",
+    "qonnx",
+    "quantization",
+    "reductions",
+    "resize",
+    "shapes",
+    "windows",
+)
 
 QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 """Of QONNX's operators: today's name, and those of older exporters."""
@@ -31,7 +42,6 @@ HINTS = {
     "If": "export the model for inference with fixed shapes, or simplify it",
     "Loop": "export the model for inference with fixed shapes, or simplify it",
     "InstanceNormalization": "use BatchNormalization",
-    "LayerNormalization": "use BatchNormalization",
     "GroupNormalization": "use BatchNormalization",
     "NonMaxSuppression": "do this step in the application",
     "TopK": "do this step in the application",
