@@ -9,23 +9,25 @@ import numpy as np
 
 from edgeq.ir.graph import Graph, Node
 from edgeq.ir.types import Array
-from edgeq.ops.registry import operator
 from edgeq.passes.rewrite import new_constant, new_node
 from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.gptq import input_products
 from edgeq.quant.plan import PLAIN, LayerPlan
 from edgeq.quant.quantize import Layer, round_layer
 from edgeq.quant.schemes import WeightScheme
-from edgeq.quant.walk import layer_sums
+from edgeq.quant.walk import Step, layer_sums, walk
 from edgeq.quant.work import Work, weighted
 
-RANK_SHARE = 32
+RANK_SHARE = 16
 """The rank of a correction is the smaller side of the weights over this, at least 1."""
+DAMPING = 0.01
+"""Of the mean square of the inputs, added to each."""
 LARGEST = 8
 """Only weights between -8 and 7, or fewer levels, lose enough to be worth it."""
 
 
 class LowRankCorrection(Method):
-    """y = W x becomes Q x + U (V x), U V the best approximation of W - Q of low rank, U and V of eight bits.
+    """y = W x becomes Q x + U (V x), U V of low rank as near to W - Q as the output can tell, U and V of eight bits.
 
     Dense layers and convolutions without groups. The clamp moves behind the sum.
     """
@@ -42,13 +44,14 @@ class LowRankCorrection(Method):
     def apply(self, work: Work) -> str:
         graph = work.real.copy()
         nodes = [node for node in weighted(graph) if _worth(work, node)]
+        found = _corrections(work, nodes)
         layers, plans = dict(work.layers), dict(work.plan.layers)
         thin: list[Node] = []
         for node in nodes:
             before = work.plan.layer(node.name)
             if work.correct:
-                layers[node.name] = _mean_without(work, node, layers[node.name])
-            down, up, total = _insert(graph, node, layers[node.name])
+                layers[node.name] = _mean_without(work, node, layers[node.name], *found[node.name])
+            down, up, total = _insert(graph, node, layers[node.name], *found[node.name])
             thin += [down, up]
             plans[node.name] = replace(before, activations=PLAIN)
             plans[total.name] = LayerPlan(activations=before.activations)
@@ -67,21 +70,41 @@ def _worth(work: Work, node: Node) -> bool:
     shape = node.input(1).shape
     if node.op not in ("conv2d", "dense") or node.attrs.get("groups", 1) != 1 or scheme.low < -LARGEST:
         return False
-    return bool(min(shape[0], work.rows(node).shape[1]) > RANK_SHARE // 2)
+    return bool(min(shape[0], work.rows(node).shape[1]) >= RANK_SHARE)
 
 
-def low_rank(error: Array) -> tuple[Array, Array]:
-    """U [rows, rank] and V [rank, columns]: the nearest product of that rank, the singular values shared out."""
+def low_rank(error: Array, products: Array) -> tuple[Array, Array]:
+    """U [rows, rank] and V [rank, columns] whose product is nearest to the error in the layer's output.
+
+    products: X^T X of the inputs, [columns, columns] = L L^T; so U V L is the best approximation of error L.
+    """
     rank = max(1, min(error.shape) // RANK_SHARE)
-    left, values, right = np.linalg.svd(error, full_matrices=False)
+    size = max(float(np.diag(products).mean()), 1e-30)
+    lower = np.linalg.cholesky(products + DAMPING * size * np.eye(len(products)))
+    left, values, right = np.linalg.svd(error @ lower, full_matrices=False)
     root = np.sqrt(values[:rank])
-    return left[:, :rank] * root, root[:, np.newaxis] * right[:rank]
+    return left[:, :rank] * root, np.linalg.solve(lower.T, (root[:, np.newaxis] * right[:rank]).T).T
 
 
-def _mean_without(work: Work, node: Node, layer: Layer) -> Layer:
+def _corrections(work: Work, nodes: list[Node]) -> dict[str, tuple[Array, Array]]:
+    """By layer's name, from the inputs that the rounded network has there."""
+    names = {node.name for node in nodes}
+    found: dict[str, tuple[Array, Array]] = {}
+
+    def choose(step: Step) -> Layer:
+        layer = work.layers[step.node.name]
+        if step.node.name in names:
+            error = work.rows(step.node) - layer.weights.reals
+            found[step.node.name] = low_rank(error, input_products(step)[0])
+        return layer
+
+    walk(work, choose)
+    return found
+
+
+def _mean_without(work: Work, node: Node, layer: Layer, u: Array, v: Array) -> Layer:
     """The layer with a bias that leaves to the thin layers what they bring to the mean."""
     mean = work.ranges[node.input(0).name].mean
-    u, v = low_rank(work.rows(node) - layer.weights.reals)
     rounded = replace(layer.weights, levels=layer.weights.levels.with_scale(np.ones(len(u))), integers=u @ v)
     if mean is None:
         return layer
@@ -90,11 +113,9 @@ def _mean_without(work: Work, node: Node, layer: Layer) -> Layer:
     return Layer(layer.weights, bias - brought.mean(axis=tuple(range(brought.ndim - 1))))
 
 
-def _insert(graph: Graph, node: Node, layer: Layer) -> tuple[Node, Node, Node]:
+def _insert(graph: Graph, node: Node, layer: Layer, u: Array, v: Array) -> tuple[Node, Node, Node]:
     """The two thin layers and the sum, behind the node, which has the rounded weights and no clamp from now on."""
-    weights, shape = node.input(1), node.input(1).shape
-    rows = np.moveaxis(weights.constant, operator(node.op).weight_axis, 0).reshape(shape[0], -1).astype(np.float64)
-    u, v = low_rank(rows - layer.weights.reals)
+    shape = node.input(1).shape
     node.inputs[1] = new_constant(graph, f"{node.name}.rounded", layer.weights.reals.reshape(shape))
     clamp = {key: node.attrs[key] for key in ("clamp_min", "clamp_max")}
     free = {**node.attrs, "clamp_min": None, "clamp_max": None}
