@@ -131,9 +131,10 @@ static void short_windows(const edgeq_conv2d_t *layer, const int8_t *window, int
   }
 }
 
-/* Gathers windows of `steps` vectors, WAITING of them if they are short, to `buffer`, and computes them. */
+/* Gathers windows of `steps` vectors, WAITING of them if they are short, to `buffer`, and computes them. direct: every
+ * window is a pixel, which is read where it lies. */
 static inline EDGEQ_INLINE void gathered_windows(const edgeq_conv2d_t *layer, const int8_t *input, int32_t steps,
-                                                 int is_short, int8_t *buffer, int8_t *output) {
+                                                 int is_short, int direct, int8_t *buffer, int8_t *output) {
   const int32_t in_c = layer->in_c, in_w = layer->in_w, rows = layer->kernel_h;
   const int32_t run = layer->kernel_w * in_c, line = layer->dilation_h * in_w * in_c;
   const int32_t last_left = layer->dilation_w == 1 ? in_w - layer->kernel_w : -1;
@@ -145,13 +146,16 @@ static inline EDGEQ_INLINE void gathered_windows(const edgeq_conv2d_t *layer, co
     int32_t left = -layer->pad_left;
     for (int32_t ox = layer->out_w; ox > 0; ox--, left += layer->stride_w) {
       int8_t *const to = buffer + waiting * SHORT;
-      if (left >= 0 && left <= last) {
+      const int8_t *window = to;
+      if (direct) {
+        window = input + start + left * in_c;
+      } else if (left >= 0 && left <= last) {
         gather_inside(input + start + left * in_c, rows, line, run, to);
       } else {
         gather(layer, input, top, left, to);
       }
       if (!is_short) {
-        pixel(layer, buffer, steps, output);
+        pixel(layer, window, steps, output);
         output += layer->out_c;
       } else if (++waiting == WAITING) {
         short_windows(layer, buffer, SHORT, WAITING, steps, output);
@@ -160,23 +164,14 @@ static inline EDGEQ_INLINE void gathered_windows(const edgeq_conv2d_t *layer, co
       }
     }
   }
-  short_windows(layer, buffer, SHORT, waiting, steps, output);
-}
-
-/* Every window is a pixel, which is read where it lies. */
-static EDGEQ_NOINLINE void long_pixels(const edgeq_conv2d_t *layer, const int8_t *input, int32_t steps,
-                                       int8_t *output) {
-  for (int32_t oy = 0; oy < layer->out_h; oy++) {
-    const int8_t *from = input + oy * layer->stride_h * layer->in_w * layer->in_c;
-    for (int32_t ox = layer->out_w; ox > 0; ox--, from += layer->stride_w * layer->in_c, output += layer->out_c) {
-      pixel(layer, from, steps, output);
-    }
+  if (is_short) {
+    short_windows(layer, buffer, SHORT, waiting, steps, output);
   }
 }
 
-static EDGEQ_NOINLINE void gathered_long(const edgeq_conv2d_t *layer, const int8_t *input, int32_t steps,
-                                         int8_t *buffer, int8_t *output) {
-  gathered_windows(layer, input, steps, 0, buffer, output);
+static EDGEQ_NOINLINE void long_windows(const edgeq_conv2d_t *layer, const int8_t *input, int32_t steps, int direct,
+                                        int8_t *buffer, int8_t *output) {
+  gathered_windows(layer, input, steps, 0, direct, buffer, output);
 }
 
 void edgeq_conv2d_a8_w8_4ch__mve(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch) {
@@ -185,14 +180,12 @@ void edgeq_conv2d_a8_w8_4ch__mve(const edgeq_conv2d_t *layer, const int8_t *inpu
   const int direct = layer->kernel_h == 1 && layer->kernel_w == 1 && layer->pad_top == 0 && layer->pad_left == 0 &&
                      (layer->out_h - 1) * layer->stride_h < layer->in_h &&
                      (layer->out_w - 1) * layer->stride_w < layer->in_w;
-  if (direct && taps > SHORT) {
-    long_pixels(layer, input, steps, output);
+  if (taps > SHORT) {
+    long_windows(layer, input, steps, direct, (int8_t *)scratch, output);
   } else if (direct && layer->out_w == layer->in_w && layer->out_h == layer->in_h) {
     short_windows(layer, input, taps, layer->out_h * layer->out_w, steps, output);
-  } else if (taps > SHORT) {
-    gathered_long(layer, input, steps, (int8_t *)scratch, output);
   } else {
     int8_t buffer[WAITING * SHORT];
-    gathered_windows(layer, input, steps, 1, buffer, output);
+    gathered_windows(layer, input, steps, 1, 0, buffer, output);
   }
 }
