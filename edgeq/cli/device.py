@@ -41,7 +41,7 @@ def run(
         raise UsageError("outputs are written as .npz or .json", where=str(out))
     result = open_result(folder)
     with line.open_line(port, baud, run_timeout, shown=True) as way:
-        found = run_folder(folder, result.manifest, inputs, way, real=real, compiler=compiler)
+        found = run_folder(result.dir, result.manifest, inputs, way, real=real, compiler=compiler)
     if out is None:
         arguments.print_json(found.to_json())
     elif out.suffix == ".npz":

@@ -49,11 +49,12 @@ def flash(
     from edgeq.device import Line
     from edgeq.flash import flash as flash_board
     from edgeq.pipeline import open_result
+    from edgeq.projects import model_folders
 
-    results = [open_result(folder) for folder in folders]
+    results = [open_result(part) for folder in folders for part in model_folders(folder)]
     target = load_board(board if board is not None else results[0].manifest["board"])
     written = flash_board(
-        folders,
+        [result.dir for result in results],
         target,
         port=upload_port or port,
         route=route,
