@@ -42,7 +42,9 @@ class Target:
 
     def is_board(self, board: Board) -> bool:
         """Whether the board is this very one."""
-        return self.runs(board) and any(fnmatchcase(name, pattern) for name in (board.name, *board.aliases) for pattern in self.boards)
+        return self.runs(board) and any(
+            fnmatchcase(name, pattern) for name in (board.name, *board.aliases) for pattern in self.boards
+        )
 
     def runs(self, board: Board) -> bool:
         """Whether code for the board runs here too."""
