@@ -55,7 +55,7 @@ SHAPES: dict[str, list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]]
         ((1, 12, 12, 4), (3, 3, 4), SAME),
     ],
 }
-FEATURE_ORDER = ("thumb1", "mve", "dsp", "mla", "zbb")
+FEATURE_ORDER = ("thumb1", "mve", "dsp", "mla", "zbb", "rvv")
 """A cost table's first entry whose feature the core has counts; cores with the later ones have no earlier one."""
 FILLS = ((1, 2, 4, 8, 16, 32), (1, 2, 4, 8, 16, 32))
 """Taps and channels per block that are tried."""
@@ -159,7 +159,7 @@ def rewrite(text: str, kernel: Kernel, table: dict[str, tuple[str, float]]) -> s
     """kernels.toml with this row's cost replaced."""
     order = [f for f in FEATURE_ORDER if f in table]
     default = table.get("default", table[order[-1]] if order else ("0", 0.0))[0]
-    entries = [f'{f} = "{table[f][0]}"' for f in order if f != "zbb"] + [f'default = "{default}"']
+    entries = [f'{f} = "{table[f][0]}"' for f in order if f not in ("zbb", "rvv")] + [f'default = "{default}"']
     cost = f"cost = {{ {', '.join(entries)} }}" if len(entries) > 1 else f'cost = "{default}"'
     place = re.compile(rf'(name = "{kernel.name}"\n(?:(?!\[\[kernel\]\]).*\n)*?)cost = .*\n')
     return place.sub(lambda m: f"{m[1]}{cost}\n", text, count=1)

@@ -43,6 +43,7 @@ BOARDS_OF_ISA = {
     "v6m": ("cortex-m0plus",),
     "mve": ("cortex-m55",),
     "rvzbb": ("riscv-zbb",),
+    "rvv": ("riscv-rvv",),
 }
 """Where a row is measured; portable ones also on a core that has others, so that both can be compared."""
 TITLES = {
@@ -53,6 +54,7 @@ TITLES = {
     "cortex-m55": "M55",
     "riscv": "RV32IMC",
     "riscv-zbb": "RV32IMC+Zbb",
+    "riscv-rvv": "RV32IMC+Zve32x",
 }
 SHOWN_FORMATS = ("a8_w8", "a8_w4", "a8_w2", "a8_wt5", "a8_w1", "a4_wp4", "a2_wp2", "a1_w1")
 SHOWN_LAYERS = (("dense", "256x256"), ("conv2d", "3x3, 64 to 64"))

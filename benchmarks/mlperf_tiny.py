@@ -24,7 +24,7 @@ MODELS = {
     "vww": "vww_mobilenet_int8.tflite",
     "sww": "sww_conv1d_int8.tflite",
 }
-BOARDS = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "riscv")
+BOARDS = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "riscv", "riscv-rvv")
 GOALS = ("speed", "size")
 DEAD = ("vww",)
 """Models with channels that never change or that nothing reads: measured for speed without them too."""

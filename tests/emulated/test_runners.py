@@ -67,6 +67,8 @@ def run_one(runner: Runner, program: Program) -> tuple[list[int], int, int]:
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
 @each_pair
 def test_outputs_and_traces_equal_the_reference(board: Board, runner: str, compiler: str, build: Build) -> None:
+    if compiler == "gcc" and board.gcc is None:
+        return  # the board file says that gcc cannot
     emulator = ready(board, runner, compiler)
     program = build(board, compiler)
     given = samples(5)

@@ -19,7 +19,7 @@ SAMPLE_BYTES, OUTPUT_BYTES = 20, 24
 _WEIGHTS = (3, -1, 4, 1, -5, 9, -2, 6, 5, -3, 5, 8, -9, 7, 9, -3)
 
 BOARDS = [board for board in list_cores() if not board.is_host]
-NO_UNICORN = {"cortex-m55", "riscv-zbb"}
+NO_UNICORN = {"cortex-m55", "riscv-rvv", "riscv-zbb"}
 
 
 def samples(count: int) -> list[bytes]:

@@ -15,7 +15,7 @@ from edgeq.build import build_folder, model_bytes
 from edgeq.emit import render_files
 from edgeq.emulate import runner_for
 from edgeq.emulate.harness import output_bytes, step_regions
-from edgeq.ir.graph import Graph
+from edgeq.ir.graph import Graph, Value
 from edgeq.ir.types import Array
 from edgeq.kernels.registry import Kernel
 from edgeq.kernels.select import Choice
@@ -86,7 +86,12 @@ def run_layers(
 def _side_by_side(cases: Sequence[Case]) -> Graph:
     """A graph of layers that have nothing to do with each other; values and nodes get names of their own."""
     for index, case in enumerate(cases):
-        case.node.name = f"layer{index}"
-        case.node.input(0).name, case.node.output.name = f"x{index}", f"y{index}"
+        case.node.name, case.node.output.name = f"layer{index}", f"y{index}"
+        for number, value in enumerate(_activations(case)):
+            value.name = f"x{index}_{number}"
     nodes = [case.node for case in cases]
-    return Graph("layer", [n.input(0) for n in nodes], [n.output for n in nodes], nodes)
+    return Graph("layer", [v for case in cases for v in _activations(case)], [n.output for n in nodes], nodes)
+
+
+def _activations(case: Case) -> list[Value]:
+    return [value for value in case.node.inputs if value is not None and not value.is_constant]

@@ -17,7 +17,7 @@ MEASURED = [k for k in kernels() if layers(k) and boards_of(k)]
 def test_no_kernel_is_worse_than_recorded(kernel: Kernel) -> None:
     """On the last core of its list; `measure` also refuses wrong results."""
     board = boards_of(kernel)[-1]
-    need("zig", {"cortex-m55": "qemu-arm", "riscv-zbb": "qemu-riscv"}.get(board, "unicorn"))
+    need("zig", {"cortex-m55": "qemu-arm", "riscv-zbb": "qemu-riscv", "riscv-rvv": "qemu-riscv"}.get(board, "unicorn"))
     assert board in recorded().get(kernel.name, {}), "run python -m benchmarks.kernels"
     for label, now in measure(kernel, board).items():
         was = recorded()[kernel.name][board][label]

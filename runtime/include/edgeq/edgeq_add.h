@@ -63,6 +63,9 @@ void edgeq_add_a8_table__c(const edgeq_add_t *layer, const int8_t *a, const int8
 /* Arm cores with MVE; a_inner == 1 and b_inner == 1. */
 void edgeq_add_a8__mve(const edgeq_add_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
 
+/* RISC-V cores with vectors; a_inner == 1 and b_inner == 1. */
+void edgeq_add_a8__rvv(const edgeq_add_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
+
 /* The same for cores with the DSP extension. */
 void edgeq_add_a8_table__dsp(const edgeq_add_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
 

@@ -49,6 +49,9 @@ void edgeq_avg_pool2d_a8__c(const edgeq_avg_pool2d_t *layer, const int8_t *input
 /* Arm cores with MVE; any shape. */
 void edgeq_avg_pool2d_a8__mve(const edgeq_avg_pool2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* The same for RISC-V cores with vectors. */
+void edgeq_avg_pool2d_a8__rvv(const edgeq_avg_pool2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -73,8 +73,13 @@ void edgeq_conv2d_a8_w8_4x2__dsp(const edgeq_conv2d_t *layer, const int8_t *inpu
 
 /* Arm cores with MVE, groups == 1; 4 channels, 16 taps at a time. weights: [out_c / 4][tap / 16][4][16], filled up with
  * zeros. shift: to the left, [-31, -1]. Up to 15 bytes behind the input are read. scratch: the taps of a window,
- * rounded up to a multiple of 16; none for 1x1 without padding. */
+ * rounded up to a multiple of 16; none up to 32 taps, and for 1x1 without padding. */
 void edgeq_conv2d_a8_w8_4ch__mve(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* RISC-V cores with vectors, groups == 1; 3 pixels at a time, or 6 by half as many channels. weights: [tap][out_c], taps
+ * in the order ky, kx, c. scratch: the taps of so many windows. */
+void edgeq_conv2d_a8_w8_6px__rvv(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+void edgeq_conv2d_a8_w8_3px__rvv(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* Weights below 8 bits, rows as docs/spec.md has them, any shape. scratch: one byte per tap of a row and 7. */
 void edgeq_conv2d_a8_w1__c(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);

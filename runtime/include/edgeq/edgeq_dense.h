@@ -59,6 +59,9 @@ void edgeq_dense_a8_w8_4ch__dsp(const edgeq_dense_t *layer, const int8_t *input,
  * shift: to the left, [-31, -1]. multiplier: no accumulator may be a tie. Up to 15 bytes behind the input are read. */
 void edgeq_dense_a8_w8_4ch__mve(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* RISC-V cores with vectors. weights: [in_c][out_c]. multiplier: one that rounds half up, doubled (modulo 2^32). */
+void edgeq_dense_a8_w8__rvv(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 /* Weights below 8 bits, rows as docs/spec.md has them, any shape. scratch: in_c + 7 bytes. */
 void edgeq_dense_a8_w1__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);
 void edgeq_dense_a8_w2__c(const edgeq_dense_t *layer, const int8_t *input, int8_t *output, void *scratch);

@@ -22,6 +22,9 @@ typedef struct {
 /* Any shape. */
 void edgeq_lookup_a8__c(const edgeq_lookup_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* The same for RISC-V cores with vectors. */
+void edgeq_lookup_a8__rvv(const edgeq_lookup_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -37,6 +37,9 @@ typedef struct {
 /* Any shape. */
 void edgeq_max_pool2d_a8__c(const edgeq_max_pool2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* The same for RISC-V cores with vectors. */
+void edgeq_max_pool2d_a8__rvv(const edgeq_max_pool2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
+
 /* Packed activations, rows along the channels. Input and output start on words; no clamp within the format's range. */
 void edgeq_max_pool2d_a1__c(const edgeq_max_pool2d_t *layer, const void *input, void *output, void *scratch);
 void edgeq_max_pool2d_au1__c(const edgeq_max_pool2d_t *layer, const void *input, void *output, void *scratch);

@@ -7,6 +7,10 @@
 edgeq_reset:
   la t0, edgeq_trap
   csrw mtvec, t0
+#ifdef __riscv_vector
+  li t0, 0x200 /* mstatus.VS = initial; vector instructions trap while it is off */
+  csrs mstatus, t0
+#endif
   la sp, edgeq_stack_top
   call edgeq_start
   .size edgeq_reset, . - edgeq_reset
