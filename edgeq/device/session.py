@@ -34,6 +34,8 @@ Region = tuple[bool, int, int]
 
 _NAME_BYTES = 256
 _TICKS_BYTES = 8
+_LOCAL_RETRY, _LOCAL_PATIENCE = 2.0, 60.0
+"""Seconds: nothing is lost on the way to a device of this computer, but a busy computer may let it wait."""
 _PATTERNS = (0xA5, 0x5A)
 """Two paints: a byte that equals one of them differs from the other."""
 
@@ -190,7 +192,8 @@ def open_device(line: Line, folder: Path, board: Board, *, compiler: str = "auto
     """
     if is_local(line.port):
         stream = open_local(line.port, [folder], board, compiler)
-        return _greet(Link(stream, line.port, run_patience=line.run_patience))
+        times = {"retry": _LOCAL_RETRY, "patience": _LOCAL_PATIENCE}
+        return _greet(Link(stream, line.port, **times, run_patience=line.run_patience))
     port = find_port(board) if line.port == AUTO else line.port
     baud = line.baud or (board.serial.baud if board.serial is not None else DEFAULT_BAUD)
     slow = 0.0 if "://" in port else 10 / baud

@@ -8,7 +8,7 @@
 #include "edgeq_serial.h"
 
 /* A frame that stands still for so long is dropped, so that its rest does not spoil the next. */
-#define GAP_TICKS ((uint64_t)EDGEQ_TICKS_HZ / 4u)
+#define GAP_TICKS ((uint64_t)EDGEQ_TICKS_HZ)
 /* A stopped run goes on when the host is silent for so long. */
 #define STOP_TICKS ((uint64_t)EDGEQ_TICKS_HZ * 20u)
 /* How often a run says that it is still running, where it has steps. */
@@ -48,6 +48,12 @@ static struct {
   uint32_t stack_bytes;
   uint8_t pattern; /* of PAINT */
 } link;
+
+/* Ticks from then to now. A counter that an emulator lets go back for a moment counts as standing still. */
+static uint64_t elapsed(uint64_t since) {
+  const uint64_t now = edgeq_ticks();
+  return now > since ? now - since : 0u;
+}
 
 static uint32_t get32(const uint8_t *from) {
   return (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
@@ -204,6 +210,7 @@ static void begin(const request_t *request, uint32_t stop_after) {
 
 static void run(const request_t *request, uint32_t stop_after) {
   const edgeq_link_model_t *model = &link.device->models[request->model];
+  uint64_t last;
   uint32_t steps = 0;
 #ifdef EDGEQ_PROFILE
   steps = model->step_count;
@@ -217,9 +224,9 @@ static void run(const request_t *request, uint32_t stop_after) {
   begin(request, stop_after);
   link.mark = edgeq_ticks();
   link.code = edgeq_link_call(model->run, &link.stack_bytes);
-  link.mark = edgeq_ticks() - link.mark;
-  model->ticks[steps] += link.mark;
-  link.spent += link.mark;
+  last = elapsed(link.mark);
+  model->ticks[steps] += last;
+  link.spent += last;
   model->ticks[0] = link.spent;
   link.result = (link.code == 0u && link.left == 0u);
   if (link.left == 0u) {
@@ -398,12 +405,13 @@ static uint32_t receive(void) {
   const int32_t byte = edgeq_serial_read();
   int32_t size;
   if (byte < 0) {
-    const uint64_t now = edgeq_ticks();
+    /* Asked for even when no frame is open: a short counter must be read often. */
+    const uint64_t quiet = elapsed(link.quiet_since);
     if (edgeq_frames_are_open(&link.frames) == 0u) {
       link.quiet_since = 0;
     } else if (link.quiet_since == 0u) {
-      link.quiet_since = now;
-    } else if (now - link.quiet_since > GAP_TICKS) {
+      link.quiet_since = edgeq_ticks();
+    } else if (quiet > GAP_TICKS) {
       edgeq_frames_drop(&link.frames);
     }
     return 0;
@@ -427,7 +435,7 @@ static void rest(void) {
   for (;;) {
     const uint32_t size = receive();
     if (size == 0u) {
-      if (edgeq_ticks() - since > STOP_TICKS) {
+      if (elapsed(since) > STOP_TICKS) {
         link.left = 1;
         break;
       }
@@ -453,17 +461,16 @@ void edgeq_on_step(uint32_t step);
 
 void edgeq_on_step(uint32_t step) {
   const edgeq_link_model_t *model = &link.device->models[link.run_model];
-  const uint64_t now = edgeq_ticks();
-  const uint64_t elapsed = now - link.mark;
+  const uint64_t spent = elapsed(link.mark);
   /* The way into the first step counts as its own. */
-  model->ticks[step > 1u || model->step_count == 0u ? step : 1u] += elapsed;
-  link.spent += elapsed;
+  model->ticks[step > 1u || model->step_count == 0u ? step : 1u] += spent;
+  link.spent += spent;
   if (link.left == 0u) {
     if (step != 0u && link.stop_after == step - 1u) {
       rest();
-    } else if (now - link.told > BUSY_TICKS) {
+    } else if (elapsed(link.told) > BUSY_TICKS) {
       answer(link.run_op, EDGEQ_LINK_BUSY, link.run_seq, 0);
-      link.told = now;
+      link.told = edgeq_ticks();
     }
   }
   link.mark = edgeq_ticks();
