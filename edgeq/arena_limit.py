@@ -2,9 +2,9 @@
 
 Some fast kernels need scratch, or cannot write their output over their input. Where the fastest choice does not fit,
 every layer starts from the kernel that takes the least memory, and then gets the fastest one with which the plan still
-fits, the layers with most to gain first. Where even the least does not fit, the first stage of the network runs in
-patches (edgeq/passes/patches.py): of all stages, heights and ways to treat the overlap, the one that fits with the
-fewest estimated instructions.
+fits, the layers with most to gain first. Where even the least does not fit, or costs much, the first stage of the
+network runs in patches (edgeq/passes/patches.py): of all stages, heights and ways to treat the overlap, the one that
+fits with the fewest estimated instructions.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ CALL = 12
 """Instructions that a step costs besides those of its kernel."""
 MOST_STEPS = 320
 """Steps of a network in patches: each is a call, and with more of them planning takes minutes."""
-NEAR = 1.1
-"""A quick plan this much above the limit is worth a search."""
+MUCH = 1.02
+"""Instructions that slower kernels may cost, against the fastest, before patches are tried."""
+NEAR = 1.06
+"""A plan made in haste that is this much above the limit is worth a short search."""
 SEARCHED = 6
-"""Plans that are searched for when no quick one fits."""
+"""Ways in patches that are looked at more closely: slower kernels for some layers, or a longer search for a plan."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,17 @@ class Within:
     patched: Patched | None = None
     whole_arena: int = 0
 
+    @property
+    def instructions(self) -> int:
+        """The estimate, calls included."""
+        return _instructions(self.choices)
+
     def facts(self) -> dict[str, Any] | None:
         """The manifest's `patches`."""
         if self.patched is None:
             return None
         return {
-            "layers": [n.name for n in self.patched.stage.nodes],
+            "layers": [n.name for n in self.patched.stage.layers],
             "count": self.patched.patches,
             "rows": self.patched.rows,
             "overlap": "kept" if self.patched.kept else "computed again",
@@ -70,9 +77,19 @@ def plan_within(graph: Graph, features: frozenset[str], goal: str, limit: int | 
     task = _Task(features, goal, limit)
     least = task.smallest(graph, wanted)
     plan = plan_memory(graph, least)
-    if plan.arena_bytes <= limit:
-        return Within(graph, *task.faster(graph, wanted, least, plan, layers, SEARCH_ROUNDS))
-    return task.patched(graph, plan)
+    if plan.arena_bytes > limit:
+        return task.patched(graph, plan)
+    found = Within(graph, *task.faster(graph, wanted, least, plan, layers, SEARCH_ROUNDS))
+    if found.instructions <= MUCH * _instructions(wanted):
+        return found
+    try:
+        return min(found, task.patched(graph, plan), key=lambda w: w.instructions)
+    except CapacityError:
+        return found
+
+
+def _instructions(choices: Choices) -> int:
+    return sum(c.estimate + CALL for c in choices.values())
 
 
 def _select(graph: Graph, features: frozenset[str], goal: str) -> dict[int, Choice]:
@@ -99,7 +116,7 @@ class _Task:
     known: Known = field(default_factory=dict)
     params: Params = field(default_factory=dict)
 
-    def smallest(self, graph: Graph, wanted: Choices) -> dict[int, Choice]:
+    def smallest(self, graph: Graph, wanted: Choices) -> Choices:
         """For every node the kernel with the least memory at its step."""
         chosen: dict[tuple[str, int], Choice] = {}
         for node in (n for n in graph.nodes if id(n) in wanted):
@@ -158,42 +175,57 @@ class _Task:
     def patched(self, graph: Graph, whole: Plan) -> Within:
         """The cheapest way in patches that fits. Raises CapacityError with the least that was reached."""
         least = whole.arena_bytes
+        mixed: list[_Candidate] = []
         close: list[tuple[int, _Candidate]] = []
+        best: Within | None = None
         for candidate in sorted(self._candidates(graph), key=lambda c: c.cost):
-            found, arena = self._fitted(candidate, whole, 0)
-            if found is None and arena <= self.limit * NEAR:
-                found, arena = self._fitted(candidate, whole, SEARCH_ROUNDS // 4)
-            if found is not None:
-                return found
+            plan = plan_memory(candidate.patched.graph, candidate.wanted, 0)
+            if plan.lower_bound <= self.limit < plan.arena_bytes <= NEAR * self.limit:
+                plan = plan_memory(candidate.patched.graph, candidate.wanted, SEARCH_ROUNDS // 8)
+            if plan.arena_bytes <= self.limit:
+                best = self._within(candidate, candidate.wanted, plan, whole)
+                break
+            arena = self._least(candidate, 0).arena_bytes
             least = min(least, arena)
-            close.append((arena, candidate))
-        for _, candidate in sorted(close, key=lambda c: c[0])[:SEARCHED]:
-            found, arena = self._fitted(candidate, whole, SEARCH_ROUNDS)
-            if found is not None:
-                return found
-            least = min(least, arena)
+            if arena <= self.limit:
+                mixed.append(candidate)
+            else:
+                close.append((arena, candidate))
+        tried = [(c, 0) for c in mixed] + [(c, SEARCH_ROUNDS) for _, c in sorted(close, key=lambda c: c[0])]
+        for candidate, rounds in tried[:SEARCHED]:
+            if best is not None and (rounds or candidate.cost >= best.instructions):
+                continue
+            plan = self._least(candidate, rounds)
+            least = min(least, plan.arena_bytes)
+            if plan.arena_bytes <= self.limit:
+                found = self._faster(candidate, plan, whole, rounds)
+                best = found if best is None else min(best, found, key=lambda w: w.instructions)
+        if best is not None:
+            return best
         how = "with its first stage in patches and " if close else ""
         raise CapacityError(
             f"the arena takes {least:,} bytes {how}with the kernels that need the least; --max-ram is {self.limit:,}",
             hint="a smaller network, or smaller inputs",
         )
 
-    def _fitted(self, candidate: _Candidate, whole: Plan, rounds: int) -> tuple[Within | None, int]:
-        """The candidate within the limit, or None; and the bytes of its arena."""
-        patched = candidate.patched
-        graph, wanted = patched.graph, candidate.wanted
-        least = self.smallest(graph, wanted)
-        plan = plan_memory(graph, least, rounds)
-        if plan.arena_bytes > self.limit:
-            return None, plan.arena_bytes
-        choices, plan = self.faster(graph, wanted, least, plan, patched.layer_of, rounds)
-        return Within(graph, choices, plan, patched, whole.arena_bytes), plan.arena_bytes
+    def _least(self, candidate: _Candidate, rounds: int) -> Plan:
+        graph = candidate.patched.graph
+        return plan_memory(graph, self.smallest(graph, candidate.wanted), rounds)
+
+    def _faster(self, candidate: _Candidate, plan: Plan, whole: Plan, rounds: int) -> Within:
+        """A candidate that fits with the smallest kernels, with faster ones."""
+        patched, wanted = candidate.patched, candidate.wanted
+        choices = self.smallest(patched.graph, wanted)
+        choices, plan = self.faster(patched.graph, wanted, choices, plan, patched.layer_of, rounds)
+        return self._within(candidate, choices, plan, whole)
+
+    @staticmethod
+    def _within(candidate: _Candidate, choices: Choices, plan: Plan, whole: Plan) -> Within:
+        return Within(candidate.patched.graph, choices, plan, candidate.patched, whole.arena_bytes)
 
     def _candidates(self, graph: Graph) -> Iterator[_Candidate]:
         """Every stage in patches of every height, the overlap kept or computed again."""
         for stage in stages(graph):
-            if stage.source.type.bytes + stage.result.type.bytes // stage.result.shape[ROWS] > self.limit:
-                continue
             for rows in _heights(stage):
                 ways = [in_patches(graph, stage, rows, kept, self.params) for kept in (True, False)]
                 if ways[0] and ways[1] and ways[0].extra_macs == ways[1].extra_macs:
@@ -209,8 +241,7 @@ class _Task:
                         wanted = select_kernels(steps, self.features, self.goal, self.known)
                     except UnsupportedError:
                         continue  # rows that are no whole words would have to be moved, in a format that nothing moves
-                    cost = sum(c.estimate + CALL for c in wanted.values())
-                    yield _Candidate(patched, wanted, cost)
+                    yield _Candidate(patched, wanted, _instructions(wanted))
 
 
 def _heights(stage: Stage) -> list[int]:

@@ -5,6 +5,8 @@ inference of MCUNetV2 (Lin et al., 2021, https://arxiv.org/abs/2110.15352). A st
 ends in one value; within it, layers may branch and join. What a band needs is computed backwards, row for row, with the
 images' padding only where they end, so every output has the bits of the whole.
 
+A global average pooling may end a stage: then its input never exists as a whole, every band adds its pixels to sums.
+
 Bands overlap where windows do. Rows of the overlap are either computed again, or kept: then a layer's rows of a band
 are a copy of the last rows before, and the new rows behind them.
 
@@ -18,7 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from edgeq.ir.graph import Attr, Graph, Node, Value
+from edgeq.ir.types import DType, TensorType
 from edgeq.ops.registry import operator
 from edgeq.ops.row_window import RowWindow
 
@@ -32,11 +37,20 @@ Params = dict[tuple[object, ...], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Stage:
-    """Layers at the start of a graph, from one of its inputs to one value that is all that the rest sees of them."""
+    """Layers at the start of a graph, from one of its inputs to one value that is all that the rest sees of them.
+
+    result: what the bands are rows of. pool: the global average pooling behind it, where that belongs to the stage.
+    """
 
     nodes: tuple[Node, ...]
     source: Value
     result: Value
+    pool: Node | None = None
+
+    @property
+    def layers(self) -> tuple[Node, ...]:
+        """All nodes of the graph in one piece that the stage replaces."""
+        return self.nodes if self.pool is None else (*self.nodes, self.pool)
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,10 @@ def stages(graph: Graph) -> list[Stage]:
         if source is None or _leaves(graph, source, graph.nodes[count:]):
             continue
         if len(left) == 1 and left[0] is node.output and node.output.shape[ROWS] > 1:
-            found.append(Stage(tuple(graph.nodes[:count]), source, node.output))
+            stage = Stage(tuple(graph.nodes[:count]), source, node.output)
+            found.append(stage)
+            if count < len(graph.nodes) and _pools_all(graph, graph.nodes[count], node.output):
+                found.append(replace(stage, pool=graph.nodes[count]))
     return found
 
 
@@ -88,9 +105,9 @@ def in_patches(graph: Graph, stage: Stage, rows: int, kept: bool, params: Params
     for number, start in enumerate(starts):
         if not build.patch(number, (start, min(start + rows, height))):
             return None
-    nodes = [*build.nodes, *graph.nodes[len(stage.nodes) :]]
+    nodes = [*build.nodes, *graph.nodes[len(stage.layers) :]]
     new = Graph(graph.name, list(graph.inputs), list(graph.outputs), nodes, dict(graph.meta))
-    before = sum(operator(n.op).macs(n) for n in stage.nodes)
+    before = sum(operator(n.op).macs(n) for n in stage.layers)
     extra = sum(operator(n.op).macs(n) for n in build.nodes) - before
     return Patched(new, stage, len(starts), rows, kept, extra, build.layer_of)
 
@@ -111,6 +128,13 @@ def _by_rows(node: Node) -> bool:
 
 def _leaves(graph: Graph, value: Value, rest: Sequence[Node]) -> bool:
     return graph.is_output(value) or any(v is value for n in rest for v in n.inputs)
+
+
+def _pools_all(graph: Graph, node: Node, image: Value) -> bool:
+    """Whether a node averages all pixels of an image that nothing else reads, each with the same weight."""
+    whole = node.op == "avg_pool2d" and node.input(0) is image and node.attrs["kernel"] == image.shape[1:3]
+    alone = not graph.is_output(image) and len(graph.consumers(image)) == 1
+    return whole and alone and not any(node.attrs["pads"])
 
 
 @dataclass
@@ -146,10 +170,30 @@ class _Builder:
                 here[id(node.output)] = self._band(node, here, *needed[id(node.output)])
         result = here[id(self.stage.result)]
         self.results.append(result.value)
-        if number + 1 == self.patches:
+        if self.stage.pool is not None:
+            self._pool(self.stage.pool, result.value)
+        elif number + 1 == self.patches:
             name = f"{self.stage.nodes[-1].name} joined"
             self._add("concat", name, list(self.results), self.stage.result, {"axis": ROWS})
         return True
+
+    def _pool(self, pool: Node, band: Value) -> None:
+        """Adds the pixels of a band to the sums of those before; after the last, divides."""
+        shape = (1, 1, 1, band.shape[3])
+        if self.number == 0:
+            kind = TensorType(shape, DType.INT32)
+            self.sums = Value(f"{pool.name} no sums", kind, np.zeros(shape, np.int32))
+        sums = Value(self._name(f"{pool.output.name} sums", 0), self.sums.type)
+        self._add("sum_pixels", f"{pool.name} sums", [band, self.sums], sums, {})
+        self.sums = sums
+        if self.number + 1 == self.patches:
+            height, width = pool.attrs["kernel"]
+            attrs = {
+                "count": height * width,
+                "clamp_min": pool.attrs["clamp_min"],
+                "clamp_max": pool.attrs["clamp_max"],
+            }
+            self._add("average_sums", pool.name, [sums], pool.output, attrs)
 
     def _needed(self, rows: Rows) -> dict[int, tuple[Rows, int]] | None:
         """Backwards: of every layer the rows that this patch needs, and the first of them that it must compute."""

@@ -49,7 +49,7 @@ class Images:
 
 @st.composite
 def image_networks(draw: st.DrawFn) -> Graph:
-    """Two to five layers; one in four of them a block whose input is added to its output."""
+    """Two to five layers, some of them blocks whose input is added to their output; then perhaps one pixel of all."""
     net = Images(
         draw(st.integers(5, 16)), draw(st.integers(3, 6)), draw(st.sampled_from([1, 2, 4])), draw(st.integers(0, 99))
     )
@@ -67,6 +67,8 @@ def image_networks(draw: st.DrawFn) -> Graph:
             net.add("add", before)
         else:
             net_window(draw, net, kind)
+    if draw(st.booleans()):
+        net.add("avg_pool2d", kernel=net.last.shape[1:3])
     return net.finish()
 
 

@@ -354,4 +354,5 @@ def test_parameters_are_the_descriptors_fields(kernel: Kernel) -> None:
 
 
 def test_no_row_is_left_out() -> None:
-    assert {k.op for k in kernels()} - {"conv2d", "depthwise_conv2d", "dense"} == set(FAMILIES)
+    elsewhere = {"delay_line", "sum_pixels", "average_sums"}  # in networks: test_stream, test_patches
+    assert {k.op for k in kernels()} - elsewhere - {"conv2d", "depthwise_conv2d", "dense"} == set(FAMILIES)
