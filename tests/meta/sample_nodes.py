@@ -19,6 +19,7 @@ IMAGE = (1, 6, 6, 8)
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "argmax": {"axis": 3},
+    "average_sums": {"count": 36},
     "concat": {"axis": 3},
     "delay_line": {"frames": 12},
     "leaky_relu": {"alpha": 0.1},
@@ -37,7 +38,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 
 WEIGHTS = {"conv2d": (16, 3, 3, 8), "depthwise_conv2d": (3, 3, 8), "dense": (16, 8)}
 TWO_INPUTS = ("add", "sub", "mul", "concat", "matmul")
-INTEGER_OUTPUT = ("argmax",)
+INTEGER_OUTPUT = ("argmax", "sum_pixels")
 SAME_QUANTIZATION = Quantization.per_tensor(2.0**-4, -3)
 """Of inputs and outputs: legal for every operator, those that keep it among them."""
 FIXED_OUTPUT = {
@@ -63,6 +64,10 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         ]
     if row.name in TWO_INPUTS:
         return [image, Value("y", TensorType(IMAGE, DType.INT8, SAME_QUANTIZATION))]
+    if row.name == "sum_pixels":
+        return [image, Value("before", TensorType((1, 1, 1, 8), DType.INT32))]
+    if row.name == "average_sums":
+        return [Value("sums", TensorType((1, 1, 1, 8), DType.INT32))]
     if row.name == "delay_line":
         return [image, _constant("first", np.full((1, 1, 6, 8), -3), DType.INT8, SAME_QUANTIZATION)]
     if row.name == "layer_norm":
