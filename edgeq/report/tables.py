@@ -137,10 +137,54 @@ def onnx_table() -> str:
     )
 
 
+def device_table(rows: Sequence[Board]) -> str:
+    """Boards that can be talked to: their line, the clock, the ways to write them, and what ran their firmware."""
+
+    def tried(board: Board) -> str:
+        if board.qemu is not None:
+            return f"QEMU's `{board.qemu.machine.partition(',')[0]}`"
+        return "a model of its chip" if board.unicorn is not None else "linked only"
+
+    def hertz(value: int) -> str:
+        return f"{value / 1_000_000:g} MHz"
+
+    talking = [(board, board.serial, board.ticks) for board in rows]
+    return markdown(
+        ["board", "core", "serial port", "ticks", "written by", "firmware was tried in"],
+        [
+            [
+                f"`{board.name}`",
+                board.core,
+                f"{serial.driver}, {serial.baud}",
+                f"{ticks.driver}, {hertz(ticks.hz)}",
+                ", ".join(upload.route for upload in board.uploads),
+                tried(board),
+            ]
+            for board, serial, ticks in talking
+            if serial is not None and ticks is not None
+        ],
+    )
+
+
+def route_table() -> str:
+    """Ways to write firmware."""
+    from edgeq.flash import ROUTES
+
+    return markdown(
+        ["route", "through", "tool", "how to get it", "parameters"],
+        [
+            [f"`{name}`", way.summary, way.tool or "none", way.install, ", ".join(f"`{p}`" for p in way.parameters)]
+            for name, way in ROUTES.items()
+        ],
+    )
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "operators": lambda: operator_table(operators(), kernels()),
     "kernels": lambda: kernel_table(kernels()),
     "boards": lambda: board_table(list_boards()),
+    "devices": lambda: device_table(list_boards()),
+    "routes": route_table,
     "exit_codes": exit_code_table,
     "onnx": onnx_table,
     "projects": lambda: markdown(

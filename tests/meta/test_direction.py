@@ -39,10 +39,11 @@ ALLOWED: dict[str, set[str]] = {
     "toolchain": {"boards"},
     "emulate": {"boards", "toolchain", "npz"},
     "device": {"boards", "toolchain", "npz"},
+    "flash": {"boards", "emulate", "device"},
     "projects": {"boards", "templates"},
     "report": {"boards"},
     # The registries as tables for the documentation; no model passes through here.
-    "report.tables": {"ops", "formats", "kernels", "boards", "frontends", "projects"},
+    "report.tables": {"ops", "formats", "kernels", "boards", "frontends", "flash", "projects"},
     # The steps of the commands: each joins several rooms, and pipeline joins them all.
     "build": {"boards", "toolchain", "emulate"},
     "sample_files": set(),
