@@ -64,10 +64,15 @@ def test_the_arena_is_no_larger_than_the_peers(model: str, optimize: str, tmp_pa
         result = compile_model(file, board, out=tmp_path / board, name=model, optimize=optimize)
         assert result.manifest["arena_bytes"] <= ARENA_LIMITS[model]
         assert result.manifest["arena_bytes"] >= result.manifest["arena_lower_bound"]
-        if result.manifest["arena_bytes"] > SHARED_ARENA[model]:  # a kernel that goes by columns: --max-ram avoids it
-            assert (model, board) == ("kws", "cortex-m4")
-            result = compile_model(file, board, out=tmp_path / board, optimize=optimize, max_ram=SHARED_ARENA[model])
-            assert result.manifest["arena_bytes"] <= SHARED_ARENA[model]
+        assert result.manifest["arena_bytes"] <= SHARED_ARENA[model]
+
+
+@pytest.mark.parametrize("board", ["cortex-m3", "cortex-m7"])
+def test_the_fastest_depthwise_kernels_of_tall_images_run_in_place(board: str, tmp_path: Path) -> None:
+    need("shared")
+    result = compile_model(shared() / "models" / MODELS["kws"], board, out=tmp_path / "m", optimize="speed")
+    assert all("_3x3_plane_" in s["kernel"] for s in result.manifest["steps"] if s["op"] == "depthwise_conv2d")
+    assert result.manifest["arena_bytes"] <= SHARED_ARENA["kws"]
 
 
 @pytest.mark.parametrize("board", ["cortex-m4", "riscv"])
