@@ -137,6 +137,14 @@ def test_the_firmware_sees_the_same_frames_in_noise(frames_probe: Path) -> None:
     assert lines.count("-") > 1000 and len(lines) - lines.count("-") > 1000
 
 
+@pytest.mark.tools
+def test_a_clock_that_goes_back_drops_no_frame(tmp_path: Path) -> None:
+    sources = (str(HERE / "clock_probe.c"), str(LINK / "link.c"), str(LINK / "frames.c"))
+    probe = compile_probe(tmp_path, "-DEDGEQ_TICKS_HZ=1000000", *sources)
+    said = list(Decoder().feed(ask(probe, encode(Frame(Op.HELLO, 0, 5, b"\x01\x02\x03\x04")))))
+    assert [(item.op, item.seq) for item in said if isinstance(item, Frame)] == [(0xFE, 0), (0x81, 5)]
+
+
 def test_the_worked_examples_of_the_page() -> None:
     """Each block of docs/device.md: `name: OP second seq data` and the bytes on the line."""
     rows = re.findall(

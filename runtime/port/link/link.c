@@ -42,17 +42,21 @@ static struct {
   uint8_t left;   /* it was stopped, and another request came */
   uint32_t code;  /* edgeq_status */
   uint32_t stop_after;
-  uint64_t mark;  /* when the segment between two hooks began */
-  uint64_t spent; /* ticks in segments */
-  uint64_t told;  /* when BUSY was last sent */
+  uint64_t mark;   /* when the segment between two hooks began */
+  uint64_t spent;  /* ticks in segments */
+  uint64_t told;   /* when BUSY was last sent */
+  uint64_t latest; /* the highest that the tick counter was */
   uint32_t stack_bytes;
   uint8_t pattern; /* of PAINT */
 } link;
 
-/* Ticks from then to now. A counter that an emulator lets go back for a moment counts as standing still. */
-static uint64_t elapsed(uint64_t since) {
+/* Ticks until now. A counter that an emulator lets go back for a moment counts as standing still. */
+static uint64_t ticks(void) {
   const uint64_t now = edgeq_ticks();
-  return now > since ? now - since : 0u;
+  if (now > link.latest) {
+    link.latest = now;
+  }
+  return link.latest;
 }
 
 static uint32_t get32(const uint8_t *from) {
@@ -205,7 +209,7 @@ static void begin(const request_t *request, uint32_t stop_after) {
   link.run_seq = request->seq;
   link.stop_after = stop_after;
   answer(request->op, EDGEQ_LINK_BUSY, request->seq, 0);
-  link.told = edgeq_ticks();
+  link.told = ticks();
 }
 
 static void run(const request_t *request, uint32_t stop_after) {
@@ -222,9 +226,9 @@ static void run(const request_t *request, uint32_t stop_after) {
   link.code = 0;
   link.spent = 0;
   begin(request, stop_after);
-  link.mark = edgeq_ticks();
+  link.mark = ticks();
   link.code = edgeq_link_call(model->run, &link.stack_bytes);
-  last = elapsed(link.mark);
+  last = ticks() - link.mark;
   model->ticks[steps] += last;
   link.spent += last;
   model->ticks[0] = link.spent;
@@ -406,12 +410,12 @@ static uint32_t receive(void) {
   int32_t size;
   if (byte < 0) {
     /* Asked for even when no frame is open: a short counter must be read often. */
-    const uint64_t quiet = elapsed(link.quiet_since);
+    const uint64_t now = ticks();
     if (edgeq_frames_are_open(&link.frames) == 0u) {
       link.quiet_since = 0;
     } else if (link.quiet_since == 0u) {
-      link.quiet_since = edgeq_ticks();
-    } else if (quiet > GAP_TICKS) {
+      link.quiet_since = now;
+    } else if (now - link.quiet_since > GAP_TICKS) {
       edgeq_frames_drop(&link.frames);
     }
     return 0;
@@ -428,21 +432,21 @@ static uint32_t receive(void) {
 /* The run rests inside of its hook until the host goes on with it. READ works here; any other request makes the rest of
  * the run superfluous: it is done all the same, since only returning leads out, and the request waits in the buffer. */
 static void rest(void) {
-  uint64_t since = edgeq_ticks();
+  uint64_t since = ticks();
   link.device->models[link.run_model].ticks[0] = link.spent;
   link.result = 1;
   answer_run();
   for (;;) {
     const uint32_t size = receive();
     if (size == 0u) {
-      if (elapsed(since) > STOP_TICKS) {
+      if (ticks() - since > STOP_TICKS) {
         link.left = 1;
         break;
       }
       continue;
     }
     const request_t request = parse(size);
-    since = edgeq_ticks();
+    since = ticks();
     if (is_repeated(&request) || (request.op == EDGEQ_LINK_READ && request.model < link.device->model_count)) {
       serve(&request);
     } else if (request.op == EDGEQ_LINK_CONTINUE && request.model == link.run_model && request.size >= 4u) {
@@ -461,19 +465,19 @@ void edgeq_on_step(uint32_t step);
 
 void edgeq_on_step(uint32_t step) {
   const edgeq_link_model_t *model = &link.device->models[link.run_model];
-  const uint64_t spent = elapsed(link.mark);
+  const uint64_t spent = ticks() - link.mark;
   /* The way into the first step counts as its own. */
   model->ticks[step > 1u || model->step_count == 0u ? step : 1u] += spent;
   link.spent += spent;
   if (link.left == 0u) {
     if (step != 0u && link.stop_after == step - 1u) {
       rest();
-    } else if (elapsed(link.told) > BUSY_TICKS) {
+    } else if (ticks() - link.told > BUSY_TICKS) {
       answer(link.run_op, EDGEQ_LINK_BUSY, link.run_seq, 0);
-      link.told = edgeq_ticks();
+      link.told = ticks();
     }
   }
-  link.mark = edgeq_ticks();
+  link.mark = ticks();
 }
 #endif
 
