@@ -10,17 +10,26 @@ import click
 from edgeq.cli import arguments
 from edgeq.cli.group import commands
 
-_SIZES = {"": 1, "k": 1024, "m": 1024**2}
-
 
 def size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
-    """24576, 24K, 1M."""
+    """Bytes: 24576, 24K, 1M."""
+    return _scaled(value, 1024)
+
+
+def count(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """5000000, 5000K, 5M."""
+    return _scaled(value, 1000)
+
+
+def _scaled(value: str | None, kilo: int) -> int | None:
     if value is None:
         return None
-    number, unit = value.rstrip("kKmM"), value[len(value.rstrip("kKmM")) :].lower()
-    if not number.isdecimal() or unit not in _SIZES or int(number) < 1:
+    digits = value.rstrip("kKmM")
+    units = {"": 1, "k": kilo, "m": kilo**2}
+    unit = value[len(digits) :].lower()
+    if not digits.isdecimal() or unit not in units or int(digits) < 1:
         raise click.BadParameter(f"{value!r} is not a number such as 24576, 24K or 1M")
-    return int(number) * _SIZES[unit]
+    return int(digits) * units[unit]
 
 
 def names(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -35,7 +44,7 @@ def names(_context: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("-o", "--out", type=arguments.PATH, default="plan.toml", show_default=True, metavar="FILE")
 @click.option("--max-flash", callback=size, metavar="BYTES", help="Code and constants of the built model: 24K.")
 @click.option("--max-ram", callback=size, metavar="BYTES", help="The arena.")
-@click.option("--max-instructions", callback=size, metavar="N", help="Of one inference.")
+@click.option("--max-instructions", callback=count, metavar="N", help="Of one inference.")
 @click.option("--max-drop", type=click.FloatRange(0), metavar="PERCENT", help="Least flash at this loss of accuracy.")
 @click.option("--formats", callback=names, metavar="A,B,...", help="Formats of weights to choose from, beside int8.")
 @click.option("--activations", callback=names, metavar="A,B,...", help="Formats of outputs beside a8: au4,au2,...")

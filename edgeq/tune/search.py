@@ -174,8 +174,8 @@ class _Search:
         return Plan(layers, self.request.methods, self.subject.sha256)
 
     def _quality(self, plans: Sequence[Chosen], quick: bool | None = None) -> list[Quality]:
-        """quick: by default where the methods learn, which takes minutes for each plan."""
-        how = self.learns if quick is None else quick
+        """quick: by default unless accuracy decides and the methods do not learn, which takes minutes for each plan."""
+        how = (self.learns or self.request.max_drop is None) if quick is None else quick
         found = self.jobs([quality_job(Plan(plan, self.request.methods), how) for plan in plans])
         return [quality_of(result) for result in found]
 
