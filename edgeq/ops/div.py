@@ -19,7 +19,7 @@ class Div(Operator):
     """y = clamp(a / b), broadcast."""
 
     name = "div"
-    summary = "Div by a constant in QONNX networks (elsewhere it becomes a mul)"
+    summary = "Div of two computed values, or of QONNX networks (by a constant it becomes a mul)"
     attributes: ClassVar = ATTRIBUTES
     lowers_to_integers = False
 

@@ -1,15 +1,18 @@
-"""What stands around the products of attention: a transposed second factor, a scaled argument of softmax."""
+"""What stands around the products of attention: a transposed second factor, scaled factors, a scaled softmax."""
 
 from __future__ import annotations
 
-import numpy as np
+from edgeq.ir.graph import Graph, Node, Value
+from edgeq.passes.rewrite import Uses, insert_before, is_real, new_node, remove
 
-from edgeq.ir.graph import Graph, Node
-from edgeq.passes.rewrite import Uses, is_real, remove
+MOVERS = ("reshape", "transpose")
 
 
 def fuse_attention(graph: Graph) -> bool:
-    """matmul(a, transpose(b)) -> one node; softmax(c x) -> softmax with `beta`. Real graphs. Returns whether any."""
+    """matmul(a, transpose(b)) -> one node; softmax(c x) and softmax(matmul(c a, c b)) -> softmax with `beta`.
+
+    Real graphs. Returns whether any was found.
+    """
     changed = False
     for node in list(graph.nodes):
         if node.op == "matmul":
@@ -20,29 +23,56 @@ def fuse_attention(graph: Graph) -> bool:
 
 
 def _take_transpose(graph: Graph, node: Node) -> bool:
+    """The exchange of the last two axes of the second factor, alone or as part of a larger transposition."""
     turn = Uses(graph).private_producer(node.input(1), "transpose")
     if turn is None or node.input(0) is node.input(1):
         return False
-    rank = len(turn.output.shape)
-    if tuple(turn.attrs["perm"]) != (*range(rank - 2), rank - 1, rank - 2):
+    perm = tuple(turn.attrs["perm"])
+    rank = len(perm)
+    if perm[-2] != rank - 1:
         return False
-    node.inputs[1] = turn.input(0)
+    rest = (*perm[:-2], perm[-1], perm[-2])
+    source = turn.input(0)
+    if rest != tuple(range(rank)):
+        first = new_node(graph, "transpose", turn.name, [source], {"perm": rest})
+        insert_before(graph, turn, first)
+        source = first.output
+    node.inputs[1] = source
     node.attrs["transpose_b"] = not node.attrs["transpose_b"]
     remove(graph, turn)
     return True
 
 
-def _take_factor(graph: Graph, node: Node) -> bool:
-    scaling = Uses(graph).private_producer(node.input(0), "mul")
-    if scaling is None or any(scaling.attrs[bound] is not None for bound in ("clamp_min", "clamp_max")):
-        return False
-    for at in (0, 1):
-        factor, x = scaling.input(at), scaling.input(1 - at)
-        if factor.is_constant and factor.type.elements == 1 and is_real(factor) and x.shape == node.input(0).shape:
-            number = float(np.asarray(factor.constant).reshape(()))
-            if number > 0:
-                node.inputs[0] = x
-                node.attrs["beta"] *= number
-                remove(graph, scaling)
-                return True
+def _take_factor(graph: Graph, softmax: Node) -> bool:
+    """A positive number that multiplies the argument, or a factor of the product that is the argument."""
+    uses = Uses(graph)
+    product = uses.private_producer(softmax.input(0), "matmul")
+    for value in (softmax.input(0), *(() if product is None else product.inputs)):
+        scaling = None if value is None else _moved(uses, value)
+        found = None if scaling is None else _scaled(scaling)
+        if scaling is not None and found is not None:
+            softmax.attrs["beta"] *= found[1]
+            remove(graph, scaling)
+            graph.replace_uses(scaling.output, found[0])
+            return True
     return False
+
+
+def _moved(uses: Uses, value: Value) -> Node | None:
+    """The product whose elements `value` is, moved about; nothing else reads it."""
+    while (mover := uses.private_producer(value, *MOVERS)) is not None:
+        value = mover.input(0)
+    return uses.private_producer(value, "mul")
+
+
+def _scaled(node: Node) -> tuple[Value, float] | None:
+    """(x, c) of a product of x and a positive constant number c."""
+    if any(node.attrs[bound] is not None for bound in ("clamp_min", "clamp_max")):
+        return None
+    for at in (0, 1):
+        factor, x = node.input(at), node.input(1 - at)
+        if factor.is_constant and factor.type.elements == 1 and is_real(factor) and x.shape == node.output.shape:
+            number = float(factor.constant.reshape(()))
+            if number > 0:
+                return x, number
+    return None

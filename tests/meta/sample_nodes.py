@@ -27,6 +27,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "max_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
     "avg_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
     "mean": {"axes": (1, 2), "keepdims": True},
+    "power": {"exponent": 2.0},
     "pad": {"pads": ((0, 0), (1, 1), (1, 1), (0, 0))},
     "reshape": {"shape": (1, 36, 8)},
     "resize_nearest": {"out_h": 12, "out_w": 12},
@@ -42,6 +43,7 @@ INTEGER_OUTPUT = ("argmax", "sum_pixels")
 SAME_QUANTIZATION = Quantization.per_tensor(2.0**-4, -3)
 """Of inputs and outputs: legal for every operator, those that keep it among them."""
 FIXED_OUTPUT = {
+    "erf": Quantization.per_tensor(2.0**-7, 0),
     "softmax": Quantization.per_tensor(2.0**-8, -128),
     "sigmoid": Quantization.per_tensor(2.0**-8, -128),
     "tanh": Quantization.per_tensor(2.0**-7, 0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeq.errors import UnsupportedError
-from edgeq.frontends.onnx.importer import NodeImport
+from edgeq.frontends.onnx.importer import Constant, NodeImport
 from edgeq.frontends.onnx.rows import converts
 from edgeq.ir.graph import Value
 
@@ -35,7 +35,13 @@ def total(node: NodeImport) -> None:
 
 @converts("Div")
 def divide(node: NodeImport) -> None:
-    """Division by a constant, which is multiplication with its inverse where one more rounding does not matter."""
+    """Division by a constant, which is multiplication with its inverse where one more rounding does not matter.
+
+    Quotients of computed values stay until a pass finds the normalization that they are part of.
+    """
+    if not isinstance(node.tensor(1), Constant):
+        node.bind(0, node.emit("div", list(same_rank(node, [node.real(0), node.real(1)]))))
+        return
     divisor = node.constant(1, "divisor")
     if divisor.dtype.kind != "f" or not divisor.all():
         raise UnsupportedError("divides by zero, or by integers")
@@ -44,6 +50,21 @@ def divide(node: NodeImport) -> None:
         return
     inverse = node.own("inverse", 1.0 / divisor.astype(np.float64))
     node.bind(0, node.emit("mul", [node.real(0), inverse]))
+
+
+@converts("Erf")
+def erf(node: NodeImport) -> None:
+    node.bind(0, node.emit("erf", [node.real(0)]))
+
+
+@converts("Sqrt", "Reciprocal")
+def root(node: NodeImport) -> None:
+    node.bind(0, node.emit("power", [node.real(0)], {"exponent": 0.5 if node.op == "Sqrt" else -1.0}))
+
+
+@converts("Pow")
+def power(node: NodeImport) -> None:
+    node.bind(0, node.emit("power", [node.real(0)], {"exponent": node.scalar(1, "exponent")}))
 
 
 @converts("Neg")
