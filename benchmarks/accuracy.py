@@ -38,16 +38,20 @@ METHODS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("auto", (0,)),
     ("better", (0,)),
     ("best", SEEDS),
-    ("bias,adaround", (0,)),
-    ("bias,blocks", (0,)),
 )
-"""What is given to --method, and the seeds."""
+"""What is given to --method at every width, and the seeds."""
+ALONE = tuple(
+    f"bias,{name}"
+    for name in ("equalize", "smooth", "rotate", "awq", "adadim", "gptq", "batch-norm", "lorc", "adaround", "blocks")
+)
+"""What each method brings by itself, at one width."""
+ALONE_AT = "int3"
 
 
 def wanted() -> list[tuple[str, str, int]]:
-    """(weights, methods, seed) of every row, those that targets are set for first."""
-    rows = [(w, m, s) for w in WIDTHS for m, seeds in METHODS for s in seeds]
-    return sorted(rows, key=lambda row: [m for m, _ in METHODS].index(row[1]))
+    """(weights, methods, seed) of every row, those without learning first."""
+    rows = [(w, m, s) for m, seeds in METHODS for w in WIDTHS for s in seeds]
+    return rows + [(ALONE_AT, methods, 0) for methods in ALONE]
 
 
 def score(graph: Graph, run: Any, inputs: Array) -> Array:
@@ -103,7 +107,7 @@ def recorded() -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown: one line per width and set of methods, the least and the most over the seeds."""
+    """The rows of every width as Markdown: one line per set of methods, with the least and the most over the seeds."""
     text = "| all weights | `--method` | accuracy | seeds | same as float | SQNR | target | CPU seconds |\n"
     text += f"| --- | --- |{' ---: |' * 6}\n"
     for weights in WIDTHS:
@@ -112,20 +116,48 @@ def table(rows: list[dict[str, Any]]) -> str:
             if not found:
                 continue
             scores = [r["accuracy"] for r in found]
-            spread = f"{len(found)}: {min(scores):.1%} to {max(scores):.1%}" if len(found) > 1 else "1"
-            sqnr = [e["after_db"] for e in found[0]["effects"] if e["kept"]][-1:]
+            spread = f"{len(found)}: {min(scores):.1%} to {max(scores):.1%}" if len(found) > 1 else ""
+            target = f"{TARGETS[weights]:.1%}" if methods == "best" else ""
+            levels = [level for level in map(_level, found) if level is not None]
             cells = [
                 f"`{weights}`",
                 f"`{methods}`",
                 f"{np.mean(scores):.1%}",
                 spread,
                 f"{np.mean([r['agreement'] for r in found]):.1%}",
-                f"{sqnr[0]:.1f} dB" if sqnr else "",
-                f"{TARGETS[weights]:.1%}" if methods == "best" else "",
+                f"{np.mean(levels):.1f} dB" if levels else "",
+                target,
                 f"{np.mean([r['seconds'] for r in found]):.0f}",
             ]
             text += f"| {' | '.join(cells)} |\n"
     return text
+
+
+def table_alone(rows: list[dict[str, Any]]) -> str:
+    """What each method alone brings, as Markdown."""
+    text = f"| `{ALONE_AT}`, `--method` | accuracy | SQNR before | after | kept | did |\n| --- |{' ---: |' * 3} --- | --- |\n"
+    by_methods = {r["methods"]: r for r in rows if r["weights"] == ALONE_AT}
+    for methods in ALONE:
+        row = by_methods.get(methods)
+        if row is None:
+            continue
+        name = methods.split(",")[1]
+        effect = next(e for e in row["effects"] if e["method"] == name)
+        levels = f"{effect['before_db']:.1f} dB | {effect['after_db']:.1f} dB"
+        kept = "yes" if effect["kept"] else "undone"
+        text += f"| `{methods}` | {row['accuracy']:.1%} | {levels} | {kept} | {effect['did']} |\n"
+    return text
+
+
+def _level(row: dict[str, Any]) -> float | None:
+    """The network's SQNR on calibration samples after the last method that was kept."""
+    kept = [effect["after_db"] for effect in row["effects"] if effect["kept"]]
+    return kept[-1] if kept else None
+
+
+def figures(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """The tables of the page, by name."""
+    return {"accuracy": table(rows), "methods": table_alone(rows)}
 
 
 def main() -> None:
@@ -141,7 +173,7 @@ def main() -> None:
             rows.append(measure(*row))
             print(json.dumps(rows[-1]), flush=True)
             FILE.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
-    PAGE.write_text(rewrite(PAGE.read_text("utf-8"), {"accuracy": table(rows)}), "utf-8")
+    PAGE.write_text(rewrite(PAGE.read_text("utf-8"), figures(rows)), "utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from edgeq.ir.graph import Graph, Node, Value
 from edgeq.nn.fake import ActivationGrid, Array, FakeActivation, FakeWeights, TrainedLayer, one_thread
 from edgeq.nn.network import Tensors, rows_to_weights, run_nodes
 
-BATCH = 64
+BATCH = 32
 RATE = 1e-3
 """Adam's, of weights and biases; it falls to 0 along a cosine."""
 SCALE_RATE = 2.0

@@ -18,7 +18,7 @@ from edgeq.nn.fake import ActivationGrid, Array, FakeActivation, FakeWeights, Le
 from edgeq.nn.network import rows_to_weights, run_nodes
 
 BATCH = 32
-RATE = 1e-2
+RATE = 0.1
 """Adam's, of the places between two levels."""
 BLOCK_RATE = 1e-3
 """Adam's, of a block's weights, scales and biases; it falls to 0 along a cosine."""

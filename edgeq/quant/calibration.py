@@ -20,8 +20,10 @@ from edgeq.quant.thresholds import format_bounds
 
 PERCENTILE = 99.99
 """Per cent of the values that `percentile` keeps; half of the others may lie beyond each end."""
-CANDIDATES = 64
+CANDIDATES = 96
 """Ranges that `mse` and `entropy` try along each end."""
+SMALLEST_PART = 1 / 512
+"""The smallest of them, as a part of what was seen; from it to the whole they grow by equal factors."""
 
 Choose = Callable[[Range, int], tuple[float, float]]
 """(what was seen, number of integers) -> (low, high)."""
@@ -35,6 +37,10 @@ class Calibration:
     summary: str
     choose: Choose
     source: str = ""
+
+
+def _parts() -> Array:
+    return np.geomspace(1.0, SMALLEST_PART, CANDIDATES)
 
 
 def _min_max(seen: Range, levels: int) -> tuple[float, float]:
@@ -55,7 +61,7 @@ def _mse(seen: Range, levels: int) -> tuple[float, float]:
     """Coordinate descent over both ends: each in turn is tried at CANDIDATES parts of what was seen."""
     centers, counts = seen.histogram.centers_and_counts()
     low, high = seen.low, seen.high
-    parts = np.arange(CANDIDATES, -1, -1) / CANDIDATES
+    parts = np.append(_parts(), 0.0)
     for _ in range(2):
         low = min(seen.low * parts, key=_error_with(centers, counts, levels, high=high))
         high = min(seen.high * parts, key=_error_with(centers, counts, levels, low=low))
@@ -84,7 +90,7 @@ def _squared_error(centers: Array, counts: Array, low: float, high: float, level
 def _entropy(seen: Range, levels: int) -> tuple[float, float]:
     """Both ends shrink together; the part with the least divergence of the rounded from the clipped distribution."""
     centers, counts = seen.histogram.centers_and_counts()
-    parts = np.arange(CANDIDATES // 8, CANDIDATES + 1) / CANDIDATES
+    parts = _parts()
     losses = [_divergence(centers, counts, seen.low * p, seen.high * p, levels) for p in parts]
     best = float(parts[int(np.argmin(losses))])
     return seen.low * best, seen.high * best
