@@ -8,6 +8,8 @@ import random
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,8 @@ from tests.tools import need
 need("device", "cc")
 
 from benchmarks.link_faults import torment  # noqa: E402
+from edgeq.boards import load_board  # noqa: E402
+from edgeq.device import build_firmware  # noqa: E402
 from edgeq.device import link as link_module  # noqa: E402
 from edgeq.device.link import Link  # noqa: E402
 from edgeq.device.local import start_simulator  # noqa: E402
@@ -35,6 +39,7 @@ from edgeq.errors import (  # noqa: E402
     LinkLostError,
     NoAnswerError,
     PortError,
+    UsageError,
     WrongFirmwareError,
 )
 from edgeq.toolchain import Program  # noqa: E402
@@ -166,6 +171,38 @@ def test_a_model_that_fails_and_one_that_hangs(tmp_path: Path) -> None:
     assert time.monotonic() - start < 5
     line.process.kill()
     device.close()
+
+
+def test_two_models_share_an_arena(tmp_path: Path) -> None:
+    folders = [mirror_folder(tmp_path / name, name) for name in ("mirror", "second")]
+    program = build_firmware(folders, load_board("host"), tmp_path / "work", sanitize=True, frame_bytes=64)
+    with Device(Link(ProcessLine(program), "process", **FAST)) as device:
+        assert [about.name for about in device.models] == ["mirror", "second"]
+        assert device.select(folders[0], MANIFEST) == 0
+        for count in (1, 2):
+            assert device.infer(0, SAMPLES[0]) == expected(SAMPLES[0], count)
+            assert device.infer(1, SAMPLES[1]) == expected(SAMPLES[1], count)  # each has a state of its own
+        device.link.load(0, SAMPLES[0])
+        with pytest.raises(DeviceError, match="no inputs for the run"):
+            device.link.request(Op.RUN, 1, b"\xff" * 4)
+        with pytest.raises(DeviceError, match="no result"):
+            device.link.read(0, Space.OUTPUT, 4)
+    with pytest.raises(UsageError, match="two models have the name 'mirror'"):
+        build_firmware([folders[0], folders[0]], load_board("host"), tmp_path / "twice")
+
+
+def test_an_interrupt_ends_a_command(mirror: Program) -> None:
+    local = start_simulator(mirror)
+    command = [sys.executable, "-c", "from edgeq.cli import main; main()", "monitor", "--port", local.url]
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stderr is not None
+            assert b"host" in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 130
+            assert process.stderr.read().strip() == b"interrupted"
+    finally:
+        local.close()
 
 
 def test_the_wrong_model_is_named(device: Device, tmp_path: Path) -> None:

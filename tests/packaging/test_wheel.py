@@ -30,6 +30,8 @@ NOT_IN_CORE = {
     "onnxruntime",
     "ai-edge-litert",
     "tflite-runtime",
+    "pyserial",
+    "cobs",
 }
 """What only extras may bring."""
 HELP_SECONDS = 0.5

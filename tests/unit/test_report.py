@@ -213,6 +213,7 @@ def bench(**changes: Any) -> dict[str, Any]:
         "scratch_bytes": 640,
         "stack_bytes": 500,
         "layers": layers,
+        "device": None,
         **changes,
     }
 
@@ -239,6 +240,17 @@ def test_bench_with_cycles() -> None:
     assert ["total", "200", "1,000", "5.00", "100.0", "%", "1,350", "6.75"] in rows
     assert "cycles: RTL of ibex-max" in text
     assert "cycles" not in render_bench(bench())
+
+
+def test_bench_on_a_board() -> None:
+    device = {"board": "microbit", "port": "/dev/ttyACM0", "clock_hz": None, "ticks_hz": 16_000_000, "ticks": 4000}
+    device |= {"step_ticks": [1000, 1000, 2000], "seconds": 0.00025, "stack_bytes": 660, "stack_limit": 2048}
+    text = render_bench(bench(device={**device, "arena_used": 900}))
+    assert_neat(text)
+    assert "on the board microbit at /dev/ttyACM0" in text and "0.250 ms, 4,000 ticks of 16000000 Hz" in text
+    assert ["2", "third", "2,000", "0.125", "50.0", "%"] in [line.split() for line in text.splitlines()]
+    short = render_bench(bench(device={**device, "step_ticks": None, "stack_bytes": None, "arena_used": 900}))
+    assert "not measured" in short and "0.125" not in short
 
 
 def test_bench_without_counts() -> None:
