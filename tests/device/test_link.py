@@ -149,6 +149,27 @@ def test_a_bad_line_gives_no_wrong_result(mirror: Program) -> None:
     assert all(count > 5 for count in outcome.faults.values()) and len(outcome.faults) == 6
 
 
+def test_no_request_breaks_the_firmware(mirror: Program) -> None:
+    """Whole frames with any request, model and data, some of them well-formed: the sanitizers watch."""
+    chance = random.Random(3)
+    with ProcessLine(mirror) as line:
+        device = Device(Link(line, "process", **FAST))
+        for _ in range(3000):
+            data = chance.randbytes(chance.randrange(57))
+            if chance.random() < 0.6:
+                number = chance.choice((0, 1, 2, 50, 157, 156, 0x7FFFFFFF, 0xFFFFFFFF))
+                head = struct.pack("<I", number)
+                if chance.random() < 0.5:
+                    head = struct.pack("<BBHI", chance.randrange(7), 0, chance.choice((0, 4, 56, 57, 65535)), number)
+                data = (head + data)[: chance.choice((4, 8, 20, 56))]
+            op = chance.choice((*range(10), chance.randrange(256)))
+            line.write(encode(Frame(op, chance.choice((0, 0, 0, 1, 255)), chance.randrange(4), data)))
+            if chance.random() < 0.1:
+                line.read(0.0)
+        again = Device(device.link)
+        assert again.run(0, SAMPLES) == OUTPUTS
+
+
 def test_firmware_without_the_hook(tmp_path: Path) -> None:
     with Device(Link(ProcessLine(build_mirror(tmp_path, profile=False)), "process", **FAST)) as device:
         assert not device.hello.has_steps
