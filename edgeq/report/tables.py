@@ -20,6 +20,8 @@ from edgeq.errors import EdgeqError, UsageError
 from edgeq.kernels import Kernel, kernels
 from edgeq.ops import Operator, operators
 from edgeq.projects import projects
+from edgeq.quant.calibration import CALIBRATIONS
+from edgeq.quant.methods.registry import PRESETS, methods
 
 _PLACE = re.compile(r"<!-- table:(?P<name>[a-z_]+) -->\n(?P<body>.*?)<!-- /table:(?P=name) -->", re.DOTALL)
 _OPENING = re.compile(r"<!-- table:([a-z_]+) -->")
@@ -179,7 +181,30 @@ def route_table() -> str:
     )
 
 
+def method_table() -> str:
+    """Methods of quantization in the order in which they run, and the sets that name them."""
+    rows = [
+        [
+            f"`{m.name}`",
+            m.summary,
+            ", ".join(f"`{name}`" for name, names in PRESETS.items() if m.name in names),
+            "torch" if m.learns else "",
+            m.source,
+        ]
+        for m in methods().values()
+    ]
+    return markdown(["`--method`", "what it does", "in", "needs", "source"], rows)
+
+
+def calibration_table() -> str:
+    """The ways to choose the range of an activation."""
+    rows = [[f"`{row.name}`", row.summary, row.source] for row in CALIBRATIONS.values()]
+    return markdown(["`--calibration`", "range", "source"], rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
+    "methods": method_table,
+    "calibrations": calibration_table,
     "operators": lambda: operator_table(operators(), kernels()),
     "kernels": lambda: kernel_table(kernels()),
     "boards": lambda: board_table(list_boards()),

@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "projects": {"boards", "templates"},
     "report": {"boards"},
     # The registries as tables for the documentation; no model passes through here.
-    "report.tables": {"ops", "formats", "kernels", "boards", "frontends", "flash", "projects"},
+    "report.tables": {"ops", "formats", "kernels", "boards", "frontends", "flash", "projects", "quant"},
     # The steps of the commands: each joins several rooms, and pipeline joins them all.
     "build": {"boards", "toolchain", "emulate"},
     "sample_files": set(),
