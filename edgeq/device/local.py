@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from edgeq.toolchain import Program
 
 SIMULATOR, QEMU = "sim:", "qemu:"
 """What the ports of `open_local` begin with."""
+_LAST_SECONDS, _LAST_LINES = 1.0, 12
+"""How long a process that broke the line may take to end, and how much of what it says is shown."""
 
 
 def is_local(port: str) -> bool:
@@ -51,9 +52,12 @@ class LocalDevice:
 
     def last_words(self) -> str:
         """What it wrote on standard error before it ended by itself: a sanitizer's report, or QEMU's complaint."""
-        if self.process.poll() is None or self.process.stderr is None:
+        try:
+            self.process.wait(_LAST_SECONDS)
+        except subprocess.TimeoutExpired:
             return ""
-        return self.process.stderr.read().decode(errors="replace").strip()
+        said = self.process.stderr.read() if self.process.stderr is not None else b""
+        return "\n".join(said.decode(errors="replace").strip().splitlines()[:_LAST_LINES])
 
 
 def open_local(port: str, folders: Sequence[Path], board: Board, compiler: str = "auto") -> SerialStream:
@@ -73,9 +77,9 @@ def open_local(port: str, folders: Sequence[Path], board: Board, compiler: str =
         try:
             stream = open_port(local.url)
         except PortError as error:
-            time.sleep(0.2)  # what ends at once has something to say
             said = local.last_words() or error.message
             raise EmulationError(f"the device did not start: {said}", where=port) from error
+        stream.last_words = local.last_words
         stream.on_close = stack.pop_all().close
         return stream
 

@@ -33,6 +33,8 @@ class SerialStream:
     def __init__(self, port: Any, where: str) -> None:
         self.on_close: Callable[[], None] | None = None
         """What to end with it, such as an emulator behind the port."""
+        self.last_words: Callable[[], str] | None = None
+        """What is behind the port says it when it breaks."""
         self._port, self._where = port, where
         self._serial = _serial()
 
@@ -77,8 +79,9 @@ class SerialStream:
             self.on_close()
 
     def _lost(self, error: Exception) -> LinkLostError:
+        said = self.last_words() if self.last_words is not None else ""
         return LinkLostError(
-            f"the line to the board broke: {error}",
+            f"the line to the board broke: {error}" + "".join(f"\n    {text}" for text in said.splitlines()),
             where=self._where,
             hint="a cable, a hub, an emulator that ended, or another program on the same port",
         )

@@ -34,7 +34,7 @@ Region = tuple[bool, int, int]
 
 _NAME_BYTES = 256
 _TICKS_BYTES = 8
-_LOCAL_RETRY, _LOCAL_PATIENCE = 2.0, 60.0
+_LOCAL_RETRY, _LOCAL_PATIENCE = 2.0, 30.0
 """Seconds: nothing is lost on the way to a device of this computer, but a busy computer may let it wait."""
 _PATTERNS = (0xA5, 0x5A)
 """Two paints: a byte that equals one of them differs from the other."""

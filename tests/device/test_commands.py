@@ -100,6 +100,21 @@ def test_run(digits: Result, board: LocalDevice, tmp_path: Path, capsys: pytest.
     assert run([*arguments, "-o", "out.csv"]) == 2
 
 
+def test_a_memory_fault_is_shown(
+    digits: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--port sim:` watches memory: here the model writes behind its arena."""
+    folder = tmp_path / "digits"
+    shutil.copytree(digits.dir, folder)
+    text = (folder / "digits.c").read_text()
+    fault = "  ((volatile uint8_t *)arena)[DIGITS_ARENA_BYTES + arena[0] % 2] = 1;\n"
+    (folder / "digits.c").write_text(text.replace("  EDGEQ_ON_STEP(1);\n", fault + "  EDGEQ_ON_STEP(1);\n"))
+    monkeypatch.setenv("ASAN_OPTIONS", "color=never")
+    assert run(["verify", str(folder), "--on", "device", "--port", "sim:"]) == 25
+    said = capsys.readouterr().err
+    assert "the line to the board broke" in said and "AddressSanitizer: global-buffer-overflow" in said
+
+
 def test_monitor(board: LocalDevice, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["monitor", "--port", board.url, "--seconds", "0.3"]) == 0
     assert "host is here: 1 model, link 1" in capsys.readouterr().out
