@@ -15,7 +15,16 @@ from edgeq import cli
 from tests.tools import need
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("../README.md", "cli.md", "report.md", "regression-tests.md", "c-api.md", "cycles.md", "projects.md")
+PAGES = (
+    "../README.md",
+    "cli.md",
+    "report.md",
+    "regression-tests.md",
+    "c-api.md",
+    "cycles.md",
+    "device.md",
+    "projects.md",
+)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
