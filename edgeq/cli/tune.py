@@ -66,9 +66,10 @@ def tune(model: Path, out: Path, as_json: bool, compare: str | None, **options: 
     Writes a plan for `convert --plan`, and beside it FILE.html, the front of all plans. An interrupted search goes on
     where it stopped when the same command is given again.
     """
-    from edgeq.report.tuned import render_differences, render_front, render_tuned
+    from edgeq.report.tuned import render_differences, render_tuned
     from edgeq.tune.explain import as_json as explained
     from edgeq.tune.explain import differences
+    from edgeq.tune.page import render_front
     from edgeq.tune.search import tune as search
     from edgeq.tune.search import write_plan
 

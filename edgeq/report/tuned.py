@@ -1,4 +1,4 @@
-"""Texts and the page of a search for a plan, from their JSON forms (`edgeq.tune.explain`)."""
+"""Texts of a search for a plan, and of a sweep, from their JSON forms (`edgeq.tune.explain`)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgeq.report.layout import Column, heading, number, table
-from edgeq.templates import environment
-
-WIDTH, HEIGHT, MARGIN = 720, 360, 56
-"""Of the picture of the front, in pixels."""
 
 
 def render_tuned(tuned: Mapping[str, Any]) -> str:
@@ -28,27 +24,29 @@ def render_tuned(tuned: Mapping[str, Any]) -> str:
             Column("instructions", right=True),
             Column("plan's loss", right=True),
         ],
-        [_layer(layer) for layer in tuned["layers"]],
+        [layer_cells(layer) for layer in tuned["layers"]],
     )
     lines += heading("Front: the least loss at each size of flash (predicted; judged by the integer graph)")
-    lines += table(_point_columns("flash"), [_point(point) for point in tuned["front"]])
+    lines += table(point_columns("flash"), [point_cells(point) for point in tuned["front"]])
     return "\n".join(lines) + "\n"
 
 
 def _sizes(tuned: Mapping[str, Any]) -> list[str]:
-    rows = [["plan", *_point(tuned["plan"])], ["int8", *_point(tuned["int8"])]]
+    rows = [["plan", *point_cells(tuned["plan"])], ["int8", *point_cells(tuned["int8"])]]
     budget = tuned["budget"]
     limits = [number(budget["flash"]), number(budget["ram"]), number(budget["instructions"]), "", ""]
     rows.append(["budget", *limits, "-" if budget["drop"] is None else f"{budget['drop']:g} %"])
-    return table([Column("measured"), *_point_columns("flash")], rows)
+    return table([Column("measured"), *point_columns("flash")], rows)
 
 
-def _point_columns(first: str) -> list[Column]:
+def point_columns(first: str) -> list[Column]:
+    """The columns of a plan's sizes and quality."""
     titles = (first, "arena", "instructions", "SQNR", "same class", "drop")
     return [Column(title, right=True) for title in titles]
 
 
-def _point(point: Mapping[str, Any]) -> list[str]:
+def point_cells(point: Mapping[str, Any]) -> list[str]:
+    """What stands in them."""
     return [
         number(point["flash"]),
         number(point["ram"]),
@@ -59,7 +57,8 @@ def _point(point: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _layer(layer: Mapping[str, Any]) -> list[str]:
+def layer_cells(layer: Mapping[str, Any]) -> list[str]:
+    """A layer's line: what it has and costs, and the runner-up."""
     own = [
         layer["name"],
         layer["chosen"],
@@ -115,40 +114,3 @@ def render_differences(here: str, there: str, rows: Sequence[Mapping[str, Any]])
         columns += [Column(f"{board}: bytes", right=True), Column("instructions", right=True)]
     note = "Bytes: constants of the layer + code of its kernel, which layers share. Losses are the same on both boards."
     return "\n".join([*lines, *table(columns, body), "", note]) + "\n"
-
-
-def render_front(tuned: Mapping[str, Any]) -> str:
-    """The front as a page of its own: a picture and tables, without scripts or outside files."""
-    front = sorted(tuned["front"], key=lambda point: point["flash"])
-    marked = [*front, tuned["plan"], tuned["int8"]]
-    x = _scale([p["flash"] for p in marked], MARGIN, WIDTH - MARGIN / 2)
-    y = _scale([p["sqnr_db"] for p in marked], HEIGHT - MARGIN, MARGIN / 2)
-    places = [(round(x(p["flash"]), 1), round(y(p["sqnr_db"]), 1)) for p in marked]
-    columns = [column.title for column in _point_columns("flash")]
-    return (
-        environment()
-        .get_template("front.html.j2")
-        .render(
-            tuned=tuned,
-            size=(WIDTH, HEIGHT, MARGIN),
-            line=places[: len(front)],
-            points=[(*place, _tip(point)) for place, point in zip(places[: len(front)], front, strict=True)],
-            plan=(*places[-2], _tip(tuned["plan"])),
-            int8=(*places[-1], _tip(tuned["int8"])),
-            flash=(min(p["flash"] for p in marked), max(p["flash"] for p in marked)),
-            sqnr=(min(p["sqnr_db"] for p in marked), max(p["sqnr_db"] for p in marked)),
-            columns=columns,
-            rows=[_point(point) for point in front],
-            layers=[_layer(layer) for layer in tuned["layers"]],
-        )
-    )
-
-
-def _tip(point: Mapping[str, Any]) -> str:
-    layers = "\n".join(f"{name}: {option}" for name, option in point["layers"].items())
-    return f"{number(point['flash'])} bytes, {point['sqnr_db']:.1f} dB\n{layers}"
-
-
-def _scale(values: Sequence[float], first: float, last: float) -> Any:
-    low, high = min(values), max(values)
-    return lambda value: first + (last - first) * ((value - low) / (high - low) if high > low else 0.5)

@@ -63,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
 """Room -> rooms it may import besides BASE and itself. A room is a folder or a module directly under edgeq/; a dotted
 name is a single module with its own rule."""
 
-TOP = {"__init__", "pipeline", "assemble", "cli", "pytest_plugin"}
+TOP = {"__init__", "pipeline", "assemble", "tune", "cli", "pytest_plugin"}
 """They compose, so they may import every room; no room may import them."""
 
 TORCH_ROOM = "nn"

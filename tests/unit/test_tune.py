@@ -25,6 +25,7 @@ from edgeq.ops.execute import run_real
 from edgeq.pipeline import compile_model
 from edgeq.quant.plan import LayerPlan, Plan, plan_text, read_plan
 from edgeq.quant.schemes import WeightScheme
+from edgeq.report.tuned import render_differences, render_tuned
 from edgeq.tune import search, workers
 from edgeq.tune.costs import Costs, LayerCost, Sizes, board_costs, predict
 from edgeq.tune.evolve import refine
@@ -33,6 +34,7 @@ from edgeq.tune.jobs import Job, quality_job, quality_of, run_job
 from edgeq.tune.journal import Journal
 from edgeq.tune.losses import Losses
 from edgeq.tune.options import Formats, layer_options
+from edgeq.tune.page import render_front
 from edgeq.tune.sensitivity import SENSITIVITIES, Question, losses
 from edgeq.tune.solve import Budget, Correction, front, shortlist, solve
 from edgeq.tune.subject import Subject, compare, load_subject
@@ -236,8 +238,6 @@ def test_budgets_hold_in_the_firmware(searched: Any, tmp_path: Path) -> None:
 
 
 def test_the_report_explains_the_plan_and_what_another_board_changes(searched: Any) -> None:
-    from edgeq.report.tuned import render_differences, render_front, render_tuned
-
     request, found, _ = searched
     shown = as_json(request, found)
     text = render_tuned(shown)
