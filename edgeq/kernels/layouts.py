@@ -59,7 +59,7 @@ def factors(node: Node) -> tuple[Array, Array, Array]:
     )
 
 
-def _tables(node: Node, channels: int, extra_bias: Array | int = 0) -> dict[str, Any]:
+def factor_tables(node: Node, channels: int, extra_bias: Array | int = 0) -> dict[str, Any]:
     """Bias, multiplier and shift to the right, filled up to whole blocks of `channels`."""
     bias, multiplier, right = factors(node)
     fill = (0, -len(bias) % channels)
@@ -77,7 +77,7 @@ def as_int8(unsigned: Array) -> Array:
 
 def conv_2_channels(node: Node) -> dict[str, Any]:
     """[o / 2][tap][2], taps filled up to a multiple of 4."""
-    return {"weights": blocks(rows(node), 2, 4).transpose(0, 2, 3, 1), **_tables(node, 2)}
+    return {"weights": blocks(rows(node), 2, 4).transpose(0, 2, 3, 1), **factor_tables(node, 2)}
 
 
 def conv_2_channels_unsigned(node: Node) -> dict[str, Any]:
@@ -87,18 +87,18 @@ def conv_2_channels_unsigned(node: Node) -> dict[str, Any]:
     """
     unsigned = rows(node).astype(np.int64) + 128
     extra = 128 * 128 * unsigned.shape[1] - 128 * unsigned.sum(axis=1)
-    return {"weights": as_int8(blocks(unsigned, 2, 4).transpose(0, 2, 3, 1)), **_tables(node, 2, extra)}
+    return {"weights": as_int8(blocks(unsigned, 2, 4).transpose(0, 2, 3, 1)), **factor_tables(node, 2, extra)}
 
 
 def conv_8_channels(node: Node) -> dict[str, Any]:
     """[o / 8][tap / 2][8][2], taps filled up to an even number."""
-    return {"weights": blocks(rows(node), 8, 2).transpose(0, 2, 1, 3), **_tables(node, 8)}
+    return {"weights": blocks(rows(node), 8, 2).transpose(0, 2, 1, 3), **factor_tables(node, 8)}
 
 
 def _depthwise(node: Node, channels: int) -> dict[str, Any]:
     packed = blocks(rows(node), channels, 3).transpose(0, 2, 3, 1)
     padding = np.full(-(-node.params["in_c"] // 4) * 4, node.params["input_zero_point"], dtype=np.int8)
-    return {"weights": np.concatenate([padding, packed.ravel()]), **_tables(node, channels)}
+    return {"weights": np.concatenate([padding, packed.ravel()]), **factor_tables(node, channels)}
 
 
 def depthwise_1_channel(node: Node) -> dict[str, Any]:
@@ -117,12 +117,12 @@ def depthwise_4_channels(node: Node) -> dict[str, Any]:
 def dense_4_outputs_unsigned(node: Node) -> dict[str, Any]:
     """[o / 4][i][4] of weight + 128; the kernel takes 128 * sum(x) off."""
     unsigned = rows(node).astype(np.int64) + 128
-    return {"weights": as_int8(blocks(unsigned, 4, 1).transpose(0, 2, 3, 1)), **_tables(node, 4)}
+    return {"weights": as_int8(blocks(unsigned, 4, 1).transpose(0, 2, 3, 1)), **factor_tables(node, 4)}
 
 
 def dense_8_outputs(node: Node) -> dict[str, Any]:
     """[o / 8][i][8]."""
-    return {"weights": blocks(rows(node), 8, 1).transpose(0, 2, 3, 1), **_tables(node, 8)}
+    return {"weights": blocks(rows(node), 8, 1).transpose(0, 2, 3, 1), **factor_tables(node, 8)}
 
 
 def _packed_rows(weight_format: str) -> Layout:

@@ -14,24 +14,13 @@ import numpy as np
 from edgeq.formats import number_format
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.kernels.layouts import LAYOUTS, Layout, factors, rows
+from edgeq.kernels.layouts import LAYOUTS, Layout, factor_tables, factors, rows
 
 _OFFSETS = {"w1": 8 * 128, "w2": 4 * 2 * 128, "wt5": 5 * 128}
 """What a byte's sums have added so that none is negative: weights per byte times the largest magnitude of a product."""
 
 _PAIRS_OFFSET = 32640
 """What the sum of 32 products of 4-bit weights has added; EDGEQ_PAIRS_OFFSET of the C header."""
-
-
-def _tables(node: Node, channels: int, excess: int) -> dict[str, Any]:
-    """Bias without what the kernel's sums have too much, multiplier, and shift to the right, in whole blocks."""
-    bias, multiplier, right = factors(node)
-    fill = (0, -len(bias) % channels)
-    return {
-        "bias": np.pad(bias - excess, fill).astype(np.int32),
-        "multiplier": np.pad(multiplier, fill).astype(np.int32),
-        "shift": np.pad(right, fill, constant_values=1).astype(np.int8),
-    }
 
 
 def _one_factor(node: Node, tables: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +66,7 @@ def _dense_table(weight_format: str) -> Layout:
         data = _packed(node, weight_format)
         if weight_format == "wt5":
             data = _PAIRED_DIGITS[data % 27] + 28 * (data // 27)
-        tables = _one_factor(node, _tables(node, 2, _OFFSETS[weight_format] * data.shape[1]))
+        tables = _one_factor(node, factor_tables(node, 2, -_OFFSETS[weight_format] * data.shape[1]))
         return {"weights": _columns(np.pad(data, ((0, len(data) % 2), (0, 0))), (8, 4, 1)), **tables}
 
     layout.__name__ = f"dense_table_{weight_format}"
@@ -88,7 +77,7 @@ def _dense_table(weight_format: str) -> Layout:
 def _conv_table(weight_format: str) -> Layout:
     def layout(node: Node) -> dict[str, Any]:
         data = _packed(node, weight_format)
-        tables = _one_factor(node, _tables(node, 1, _OFFSETS[weight_format] * data.shape[1]))
+        tables = _one_factor(node, factor_tables(node, 1, -_OFFSETS[weight_format] * data.shape[1]))
         return {"weights": _columns(data, (4, 1)), **tables}
 
     layout.__name__ = f"conv_table_{weight_format}"
@@ -101,7 +90,7 @@ def _depthwise_rows(weight_format: str) -> Layout:
         row = number_format(weight_format)
         blocks = rows(node).reshape(-1, 4, node.params["kernel_h"] * node.params["kernel_w"]).transpose(0, 2, 1)
         codes = row.to_codes(blocks.reshape(len(blocks), -1))
-        return {"weights": row.pack(codes).view(np.int8), **_tables(node, 1, 0)}
+        return {"weights": row.pack(codes).view(np.int8), **factor_tables(node, 1)}
 
     layout.__name__ = f"depthwise_rows_of_4_{weight_format}"
     layout.__doc__ = "[c / 4] rows of [tap][4], each from a byte on."
@@ -135,7 +124,7 @@ def conv_pairs_w4(node: Node) -> dict[str, Any]:
     words = _pair_words(rows(node))
     filled = np.pad(words, ((0, len(words) % 2), (0, 0))).reshape(-1, 2, words.shape[1]).transpose(0, 2, 1)
     groups = [filled[:, i : i + 4].ravel() for i in range(0, words.shape[1], 4)]
-    return {"weights": _as_bytes(np.concatenate(groups)), **_tables(node, 2, _PAIRS_OFFSET * len(groups))}
+    return {"weights": _as_bytes(np.concatenate(groups)), **factor_tables(node, 2, -_PAIRS_OFFSET * len(groups))}
 
 
 def dense_pairs_w4(node: Node) -> dict[str, Any]:
@@ -144,7 +133,7 @@ def dense_pairs_w4(node: Node) -> dict[str, Any]:
     outputs, width = words.shape
     filled = np.pad(words, ((0, -outputs % 4), (0, 0)))
     blocks = filled.reshape(-1, 4, width).transpose(0, 2, 1)
-    return {"weights": _as_bytes(blocks.ravel()), **_tables(node, 4, _PAIRS_OFFSET * -(-width // 4))}
+    return {"weights": _as_bytes(blocks.ravel()), **factor_tables(node, 4, -_PAIRS_OFFSET * -(-width // 4))}
 
 
 _FAMILIES: tuple[Callable[[str], Layout], ...] = (_dense_table, _conv_table)

@@ -7,15 +7,7 @@
  * every 4 outputs go into starting sums, requantizing and storing. The limit is SMLAD (0.5), then SXTB16. Whole layers
  * on Cortex-M4: 3x3 64 -> 64 0.96, 1x1 64 -> 64 1.13.
  */
-#include "windows_dsp.h"
-
-typedef struct {
-  const int8_t *weights;
-  const uint32_t *windows, *windows_end;
-  const int32_t *bias, *table, *table_end; /* 2 and 4 words per block of channels */
-  int8_t *output;
-  int32_t step, zero_point;
-} edgeq_blocks_t;
+#include "blocks_dsp.h"
 
 /* clang-format off */
 #if defined(__ARM_FEATURE_DSP)
@@ -103,22 +95,7 @@ static const int8_t *sum_blocks(const edgeq_blocks_t *b) {
 #endif
 
 static void pair(const edgeq_conv2d_t *layer, const uint32_t *windows, int8_t *output, int32_t step) {
-  const int32_t channels = layer->out_c, full = channels & ~1, zero_point = layer->output_zero_point;
-  const uint32_t *const end = windows + ((layer->kernel_h * layer->kernel_w * layer->in_c + 3) & ~3);
-  const int32_t *const table = layer->multiplier, *const rest = table + 2 * full;
-  const int8_t *weights = layer->weights;
-  if (full != 0) {
-    const edgeq_blocks_t blocks = {weights, windows, end, layer->bias, table, rest, output, step, zero_point};
-    weights = sum_blocks(&blocks);
-  }
-  if (full != channels) { /* a block that is not full must not be stored whole */
-    int8_t last[4];
-    const edgeq_blocks_t blocks = {weights, windows, end, layer->bias + full, rest, rest + 4, last, 2, zero_point};
-    sum_blocks(&blocks);
-    output[full] = last[0];
-    output[step + full] = last[2];
-  }
-  edgeq_clamp_bytes(output, step + channels, layer->clamp_min, layer->clamp_max);
+  edgeq_blocks_pair(layer, windows, output, step, 2, sum_blocks);
 }
 
 void edgeq_conv2d_a8_w8_2x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch) {

@@ -16,15 +16,7 @@
  *   EDGEQ_FIELDS_WEIGHT(w, i)    the fields that meet tap i of a window
  * and, after it, hands edgeq_fields_pair to edgeq_for_each_pair.
  */
-#include "windows_dsp.h"
-
-typedef struct {
-  const int8_t *weights;
-  const uint32_t *windows, *windows_end;
-  const int32_t *bias, *table, *table_end; /* 4 and 8 words per block of channels */
-  int8_t *output;
-  int32_t step, zero_point;
-} edgeq_blocks_t;
+#include "blocks_dsp.h"
 
 #if defined(__ARM_FEATURE_DSP)
 
@@ -142,22 +134,5 @@ static const int8_t *edgeq_fields_sum(const edgeq_blocks_t *b) {
 #endif
 
 static void edgeq_fields_pair(const edgeq_conv2d_t *layer, const uint32_t *windows, int8_t *output, int32_t step) {
-  const int32_t channels = layer->out_c, full = channels & ~3, zero_point = layer->output_zero_point;
-  const uint32_t *const end = windows + ((layer->kernel_h * layer->kernel_w * layer->in_c + 3) & ~3);
-  const int32_t *const table = layer->multiplier, *const rest = table + 2 * full;
-  const int8_t *weights = layer->weights;
-  if (full != 0) {
-    const edgeq_blocks_t blocks = {weights, windows, end, layer->bias, table, rest, output, step, zero_point};
-    weights = edgeq_fields_sum(&blocks);
-  }
-  if (full != channels) { /* a block that is not full must not be stored whole */
-    int8_t last[8];
-    const edgeq_blocks_t blocks = {weights, windows, end, layer->bias + full, rest, rest + 8, last, 4, zero_point};
-    edgeq_fields_sum(&blocks);
-    for (int32_t i = full; i < channels; i++) {
-      output[i] = last[i - full];
-      output[step + i] = last[i - full + 4];
-    }
-  }
-  edgeq_clamp_bytes(output, step + channels, layer->clamp_min, layer->clamp_max);
+  edgeq_blocks_pair(layer, windows, output, step, 4, edgeq_fields_sum);
 }
