@@ -66,7 +66,8 @@ def _activations(name: str, seen: Range, used: Range, is_input: bool) -> Iterato
     alive = wide[wide > 0]
     if len(alive) > 1 and wide.max() / float(np.median(alive)) > UNEVEN:
         yield Finding(name, "uneven channels: widest over median", wide.max() / np.median(alive), "--method smooth")
-    outside = float(counts[(centers < used.low) | (centers > used.high)].sum() / counts.sum())
+    half = seen.histogram.width / 2
+    outside = float(counts[(centers + half <= used.low) | (centers - half > used.high)].sum() / counts.sum())
     if outside > SATURATED:
         yield Finding(name, "part of the values beyond the range", outside, "--calibration percentile, or min-max")
     at_end = max((float(counts[k]) for k in (0, -1) if apart[k]), default=0.0) / float(counts.sum())

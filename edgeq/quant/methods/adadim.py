@@ -17,7 +17,7 @@ class AdaptiveDimension(Method):
     """No kernel has a scale per input channel; the layer before takes it, as part of its own output scales."""
 
     name = "adadim"
-    summary = "scales per input channel where they round a layer better, folded into the layer before"
+    summary = "scales per input channel where they round better, folded into the layer before"
     stage = Stage.REWRITE
     order = 4
     source: ClassVar[str] = "Heo et al., Rethinking Channel Dimensions (AdaDim), 2023"

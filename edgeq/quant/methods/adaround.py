@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from edgeq.quant.learned import trained_layer
-from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.base import Method, Stage, counted
 from edgeq.quant.quantize import Layer
 from edgeq.quant.schemes import WeightScheme
 from edgeq.quant.walk import Step, walk
@@ -19,7 +19,7 @@ class AdaptiveRounding(Method):
     """Against the layer's real sums, on the inputs that the rounded network has there."""
 
     name = "adaround"
-    summary = "learned rounding: each weight to the level below or above, by the layer's output"
+    summary = "each weight learns to go up or down, by the layer's output"
     stage = Stage.ROUND
     below_eight_bits = True
     order = 1
@@ -47,4 +47,4 @@ class AdaptiveRounding(Method):
             return Layer(weights, bias)
 
         walk(work, choose)
-        return f"{len(nodes)} layers, seed {work.seed}"
+        return f"{counted(len(nodes), 'layer')}, seed {work.seed}"

@@ -20,7 +20,7 @@ class ActivationAware(Method):
     """Channels are divided by a power of their mean magnitude; which power, the output's error says."""
 
     name = "awq"
-    summary = "activation-aware scaling: the weights of strong channels are rounded more finely"
+    summary = "weights that strong channels meet are rounded more finely"
     stage = Stage.REWRITE
     order = 3
     source: ClassVar[str] = "Lin et al., AWQ, 2023"

@@ -20,6 +20,11 @@ class Stage(IntEnum):
     """What rounding has done is made up for."""
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 layer`, `3 layers`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class Method(ABC):
     """A row of the registry of methods; one file each."""
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.base import Method, Stage, counted
 from edgeq.quant.quantize import Layer
 from edgeq.quant.walk import Step, walk
 from edgeq.quant.work import Work, tensor_scale, with_integers
@@ -19,8 +19,9 @@ class BatchNormStatistics(Method):
     """The norm is folded into scale and bias of the layer, and there its new statistics go too."""
 
     name = "batch-norm"
-    summary = "re-estimated batch norm: scale and bias give each channel the float network's mean and deviation"
+    summary = "batch norm anew: each channel gets the float network's mean and deviation"
     stage = Stage.CORRECT
+    order = 1  # what other corrections have changed is seen too
     below_eight_bits = True
     source: ClassVar[str] = "Sun et al., Hybrid 8-bit Floating Point Training and Inference, 2019"
 
@@ -41,4 +42,4 @@ class BatchNormStatistics(Method):
             return Layer(weights, bias + step.real_sums.mean(axis=axes) - step.sums(moved).mean(axis=axes))
 
         walk(work, choose)
-        return f"{len(work.layers)} layers"
+        return counted(len(work.layers), "layer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.base import Method, Stage, counted
 from edgeq.quant.schemes import WeightScheme
 from edgeq.quant.work import Work, weighted
 
@@ -13,7 +13,7 @@ class BiasCorrection(Method):
     """Layers of eight bits keep their bias: there is nothing to correct that a bias could hold."""
 
     name = "bias"
-    summary = "bias correction: biases take back the mean error of rounded weights"
+    summary = "biases take back the mean error of rounded weights"
     stage = Stage.REWRITE
     below_eight_bits = True
     order = -1  # what other methods bring shows once the mean is right
@@ -22,4 +22,4 @@ class BiasCorrection(Method):
     def apply(self, work: Work) -> str:
         work.correct = True
         work.restart()
-        return f"{sum(work.scheme(node) != WeightScheme() for node in weighted(work.real))} layers"
+        return counted(sum(work.scheme(node) != WeightScheme() for node in weighted(work.real)), "layer")

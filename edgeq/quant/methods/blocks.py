@@ -13,7 +13,7 @@ from edgeq.ops.execute import run_integer, run_real
 from edgeq.ops.registry import operator
 from edgeq.passes.pipeline import to_integer
 from edgeq.quant.learned import activation_grids, rebuilt, trained_layer
-from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.base import Method, Stage, counted
 from edgeq.quant.walk import LIMIT
 from edgeq.quant.work import Work
 
@@ -27,7 +27,7 @@ class Blocks(Method):
     """Each block on the inputs that the rounded network has there, against the float network's outputs of the block."""
 
     name = "blocks"
-    summary = "learned weights, scales and biases of overlapping blocks of layers, by the blocks' outputs"
+    summary = "overlapping blocks of layers learn weights, scales, biases, by their outputs"
     stage = Stage.ROUND
     below_eight_bits = True
     order = 2
@@ -51,7 +51,7 @@ class Blocks(Method):
             for name, (integers, scales, bias) in learned.items():
                 work.layers[name] = rebuilt(work.layers[name], integers, scales, bias)
             work.progress(self.name, index + 1, len(windows))
-        return f"{len(windows)} blocks of {LAYERS} layers, seed {work.seed}"
+        return f"{counted(len(windows), 'block')} of {LAYERS} layers, seed {work.seed}"
 
 
 def blocks(graph: Graph) -> Iterator[list[Node]]:

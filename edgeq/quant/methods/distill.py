@@ -14,7 +14,7 @@ class Distillation(Method):
     """The whole network at once: weights, scales, biases, and the scales of activations."""
 
     name = "distill"
-    summary = "the rounded network learns the float network's outputs, all layers at once"
+    summary = "the whole rounded network learns the float network's outputs"
     stage = Stage.ROUND
     below_eight_bits = True
     order = 9

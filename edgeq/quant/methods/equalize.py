@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.base import Method, Stage, counted
 from edgeq.quant.pairs import SMALLEST, scalable_pairs
 from edgeq.quant.work import Work
 
@@ -20,7 +20,7 @@ class Equalization(Method):
     """Rows of weights have scales of their own, so what there is to gain lies in the rows that read the channel."""
 
     name = "equalize"
-    summary = "cross-layer equalization: weights that make and that read a channel get equal ranges"
+    summary = "weights that make a channel and weights that read it get equal ranges"
     stage = Stage.REWRITE
     source: ClassVar[str] = "Nagel et al., Data-Free Quantization, 2019"
 
@@ -42,4 +42,4 @@ class Equalization(Method):
                 break
         work.real = graph
         work.restart()
-        return f"{changed} pairs of layers"
+        return f"{counted(changed, 'pair')} of layers"

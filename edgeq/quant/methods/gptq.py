@@ -9,7 +9,7 @@ import numpy as np
 from edgeq.formats.levels import Levels
 from edgeq.ir.types import Array
 from edgeq.ops.windows import patches
-from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.base import Method, Stage, counted
 from edgeq.quant.quantize import Layer
 from edgeq.quant.schemes import DEPTHWISE, WeightScheme
 from edgeq.quant.walk import Step, walk
@@ -25,7 +25,7 @@ class Gptq(Method):
     """Least squares of the layer's output, with a Hessian of the inputs that the rounded network has there."""
 
     name = "gptq"
-    summary = "weights are rounded one input after the other, later ones make up for the error of earlier ones"
+    summary = "weights rounded one after the other, later ones make up for earlier errors"
     stage = Stage.ROUND
     below_eight_bits = True
     source: ClassVar[str] = "Frantar et al., GPTQ, 2022"
@@ -47,7 +47,7 @@ class Gptq(Method):
             return Layer(weights, bias)
 
         walk(work, choose)
-        return f"{count} layers"
+        return counted(count, "layer")
 
 
 def input_products(step: Step) -> Array:

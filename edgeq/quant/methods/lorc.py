@@ -10,7 +10,7 @@ import numpy as np
 from edgeq.ir.graph import Graph, Node
 from edgeq.ir.types import Array
 from edgeq.passes.rewrite import new_constant, new_node
-from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.base import Method, Stage, counted
 from edgeq.quant.methods.gptq import input_products
 from edgeq.quant.plan import PLAIN, LayerPlan
 from edgeq.quant.quantize import Layer, round_layer
@@ -33,9 +33,9 @@ class LowRankCorrection(Method):
     """
 
     name = "lorc"
-    summary = "low-rank int8 correction: two thin layers beside one of few bits give back what rounding took"
+    summary = "two thin int8 layers beside one of few bits give back what rounding took"
     stage = Stage.CORRECT
-    order = 1
+    order = 0
     source: ClassVar[str] = "Yao et al., ZeroQuant-V2, 2023"
 
     def applies(self, work: Work) -> bool:
@@ -62,7 +62,7 @@ class LowRankCorrection(Method):
         for node in thin:
             layers[node.name] = round_layer(node, WeightScheme(), 1.0, work.ranges, correct=False)
         rank = sum(node.output.shape[-1] for node in thin[::2])
-        return f"{len(nodes)} layers, {rank} ranks in all"
+        return f"{counted(len(nodes), 'layer')}, rank {rank} in all"
 
 
 def _worth(work: Work, node: Node) -> bool:

@@ -10,7 +10,7 @@ from edgeq.ir.graph import Graph, Node
 from edgeq.ir.types import Array
 from edgeq.ops.registry import operator
 from edgeq.passes.rewrite import new_constant
-from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.base import Method, Stage, counted
 from edgeq.quant.pairs import Pair, linear_pairs
 from edgeq.quant.work import Work
 
@@ -19,7 +19,7 @@ class Rotation(Method):
     """Folded into both layers; a nonlinearity between them forbids it, as nearly everywhere in small networks."""
 
     name = "rotate"
-    summary = "Hadamard rotation of the channels between two layers without a nonlinearity, folded into both"
+    summary = "Hadamard rotation of the channels between two linear layers, folded into both"
     stage = Stage.REWRITE
     order = 2
     source: ClassVar[str] = "Ashkboos et al., QuaRot, 2024"
@@ -35,7 +35,7 @@ class Rotation(Method):
             _mix_inputs(graph, pair, mix)
         work.real = graph
         work.restart()
-        return f"{len(pairs)} pairs of layers"
+        return f"{counted(len(pairs), 'pair')} of layers"
 
 
 def _can_mix(pair: Pair) -> bool:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeq.quant.methods.base import Method, Stage
+from edgeq.quant.methods.base import Method, Stage, counted
 from edgeq.quant.pairs import SMALLEST, scalable_pairs
 from edgeq.quant.work import Work
 
@@ -18,7 +18,7 @@ class Smoothing(Method):
     """Moves the spread of a tensor's channels from activations, which have one scale, into weights."""
 
     name = "smooth"
-    summary = "smoothing: channels of activations become alike, the weights that read them take the difference"
+    summary = "channels of activations become alike, weights take the difference"
     stage = Stage.REWRITE
     order = 1
     source: ClassVar[str] = "Xiao et al., SmoothQuant, 2022"
@@ -36,4 +36,4 @@ class Smoothing(Method):
             changed += pair.rescale(graph, factors)
         work.real = graph
         work.restart()
-        return f"{changed} pairs of layers"
+        return f"{counted(changed, 'pair')} of layers"
