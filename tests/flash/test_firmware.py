@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from edgeq.emulate.image import read_image
 from edgeq.flash import load_chunks
 from edgeq.flash.images import binary
 from edgeq.pipeline import open_result
-from edgeq.toolchain import Program
+from edgeq.toolchain import Program, device_port
 from tests.flash.chip import UARTS, Chip
 from tests.flash.conftest import Truth
 from tests.tools import ROOT, need
@@ -105,6 +106,27 @@ def test_the_boot_rom_of_rp2040_gets_its_checksum_and_plain_reads(thumb1_folder:
     assert uc.reg_read(arm_const.UC_ARM_REG_SP) == program.symbols["edgeq_stack_top"].address
     assert written == {0x08: 1, 0x14: 4, 0x00: 0x001F0300, 0x04: 0, 0xF4: 0x03000218}
     assert next(iter(written)) == 0x08, "it is off while it is set up"
+
+
+STRICT = "-std=c99 -O2 -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -pedantic -Werror -ffreestanding".split()
+
+
+@pytest.mark.parametrize("arch", ["arm", "riscv"])
+def test_drivers_compile_without_a_warning(arch: str, tmp_path: Path) -> None:
+    need(f"gcc-{arch}")
+    seen: set[Path] = set()
+    for board in (b for b in TALKING if b.arch == arch):
+        assert board.gcc is not None
+        port = device_port(board)
+        for source in (s for s in port.sources if s.suffix == ".c" and s not in seen):
+            seen.add(source)
+            macros = [f"-D{name}={value}" for name, value in port.macros.items()]
+            command = [f"{board.gcc.prefix}gcc", *board.gcc.compile, *STRICT, *macros, f"-I{source.parent}"]
+            done = subprocess.run(
+                [*command, "-c", str(source), "-o", str(tmp_path / "x.o")], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+    assert len(seen) >= 8
 
 
 @pytest.mark.parametrize(("name", "kind"), [("pico2", 0x1021), ("pico2-riscv", 0x1101)])

@@ -1,6 +1,8 @@
-/* Reset and trap entry of a RISC-V hart that boots by itself (machine mode; RV32E has only these registers). */
+/* Reset of a RISC-V hart that boots by itself (machine mode; RV32E has only these registers). */
   .option arch, +zicsr /* csrr: a name of its own in newer toolchains, part of I in older ones */
 
+/* Every trap is a bug of the program, and starts it again: the host sees the board come up where it expected an answer.
+ * This is the first address of flash, and so aligned as strictly as any core wants its trap vector (QingKe: 1 KB). */
   .section .vectors, "ax", @progbits
   .global edgeq_reset
   .type edgeq_reset, @function
@@ -11,20 +13,8 @@ edgeq_reset:
   jr t0
 1:
   csrci mstatus, 8 /* no interrupts, whatever ran before */
-  la t0, edgeq_trap
+  la t0, edgeq_reset
   csrw mtvec, t0
-#ifdef __riscv_vector
-  li t0, 0x200 /* mstatus.VS = initial; vector instructions trap while it is off */
-  csrs mstatus, t0
-#endif
   la sp, edgeq_stack_top
   call edgeq_device_start
   .size edgeq_reset, . - edgeq_reset
-
-/* Every trap is a bug of the program. Start again: the host sees the board come up where it expected an answer. */
-  .section .text.edgeq_trap, "ax", @progbits
-  .balign 64 /* mtvec keeps the lower bits for its mode */
-  .type edgeq_trap, @function
-edgeq_trap:
-  j edgeq_reset
-  .size edgeq_trap, . - edgeq_trap
