@@ -135,7 +135,8 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def table_alone(rows: list[dict[str, Any]]) -> str:
     """What each method alone brings, as Markdown."""
-    text = f"| `{ALONE_AT}`, `--method` | accuracy | SQNR before | after | kept | did |\n| --- |{' ---: |' * 3} --- | --- |\n"
+    text = f"| `{ALONE_AT}`, `--method` | accuracy | SQNR before | after | kept | did |\n"
+    text += f"| --- |{' ---: |' * 3} --- | --- |\n"
     by_methods = {r["methods"]: r for r in rows if r["weights"] == ALONE_AT}
     for methods in ALONE:
         row = by_methods.get(methods)

@@ -27,7 +27,7 @@ from edgeq.quant.schemes import parse_scheme
 from edgeq.quant.walk import Step, layer_sums
 from edgeq.quant.weights import round_rows
 from edgeq.quant.work import weighted
-from tests.unit.test_methods import SCHEMES, net, plan_of, samples
+from tests.unit.small_network import SCHEMES, net, plan_of, samples
 
 
 def test_the_torch_network_computes_what_the_reference_does() -> None:
