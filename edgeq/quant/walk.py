@@ -65,7 +65,11 @@ def walk(work: Work, choose: Callable[[Step], Layer]) -> None:
         kind = types.get(node.output.name)
         ours[node.output.name] = results[1] if kind is None else on_grid(results[1], kind)
         for read in node.inputs:
-            if read is not None and not any(n in uses.consumers(read) for n in work.real.nodes[position + 1 :]):
+            if (
+                read is not None
+                and not read.is_constant
+                and not any(n in uses.consumers(read) for n in work.real.nodes[position + 1 :])
+            ):
                 real.pop(read.name, None)
                 ours.pop(read.name, None)
 

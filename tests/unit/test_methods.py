@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from edgeq.ir.graph import Graph
 from edgeq.ir.types import Array
 from edgeq.ops.execute import run_integer, run_real
 from edgeq.passes.pipeline import to_integer
+from edgeq.pipeline import compile_model
 from edgeq.quant.apply import Settings, apply_methods, settings_of
 from edgeq.quant.methods.gptq import gptq
 from edgeq.quant.methods.lorc import low_rank
@@ -26,7 +29,10 @@ from edgeq.quant.schemes import parse_scheme
 from edgeq.quant.walk import on_grid
 from edgeq.quant.weights import round_rows
 from edgeq.quant.work import Work, weighted
+from tests.tools import need
 from tests.unit.small_network import SCHEMES, net, plan_of, samples
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def work_of(scheme: str = "int3", steps: int = 40, correct: bool = False) -> Work:
@@ -231,3 +237,25 @@ def test_values_on_a_grid_are_what_integers_stand_for() -> None:
     np.testing.assert_allclose(
         on_grid(x, kind), kind.quantization.dequantize(kind.quantization.quantize(x, kind.dtype))
     )
+
+
+@pytest.mark.tools
+def test_what_methods_chose_is_computed_bit_for_bit(tmp_path: Path) -> None:
+    """Rewritten layers, other integers, other scales, and added layers, in C on the host."""
+    need("cc")
+    digits = ROOT / "examples" / "digits"
+    result = compile_model(
+        digits / "digits.onnx",
+        "host",
+        out=tmp_path / "c",
+        calibrate=digits / "digits_calibration.npz",
+        weights="int2",
+        weights_edges="int2",
+        methods="smooth,bias,gptq,lorc,batch-norm",
+        calibration="percentile",
+    )
+    found = result.manifest["quantization"]
+    assert [e["method"] for e in found["methods"] if e["kept"]][-2:] == ["lorc", "batch-norm"]
+    assert any(step["name"].endswith(".sum") for step in result.manifest["steps"])
+    assert result.verify(on=["host"], samples=10).bit_exact
+    assert "Signal to noise of each layer's output" in result.report and "percentile" in result.report

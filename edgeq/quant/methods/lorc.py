@@ -119,10 +119,10 @@ def _insert(graph: Graph, node: Node, layer: Layer, u: Array, v: Array) -> tuple
     node.inputs[1] = new_constant(graph, f"{node.name}.rounded", layer.weights.reals.reshape(shape))
     clamp = {key: node.attrs[key] for key in ("clamp_min", "clamp_max")}
     free = {**node.attrs, "clamp_min": None, "clamp_max": None}
-    small = new_constant(graph, f"{node.name}.down", v.reshape(len(v), *shape[1:]))
+    small = new_constant(graph, f"{node.name}.down.weights", v.reshape(len(v), *shape[1:]))
     down = new_node(graph, node.op, f"{node.name}.down", [node.input(0), small], free)
     thin = {**free, "strides": (1, 1), "dilations": (1, 1), "pads": (0, 0, 0, 0)} if node.op == "conv2d" else free
-    wide = new_constant(graph, f"{node.name}.up", u.reshape(len(u), *[1] * (len(shape) - 2), u.shape[1]))
+    wide = new_constant(graph, f"{node.name}.up.weights", u.reshape(len(u), *[1] * (len(shape) - 2), u.shape[1]))
     up = new_node(graph, node.op, f"{node.name}.up", [down.output, wide], thin)
     sums = new_node(graph, node.op, f"{node.name}.sums", node.inputs, free)
     total = new_node(graph, "add", f"{node.name}.sum", [sums.output, up.output], clamp)
