@@ -59,6 +59,8 @@ def _board(board: Board) -> dict[str, Any]:
         "ram_bytes": None if board.ram is None else board.ram.bytes,
         "emulators": ["native"] if board.is_host else emulators,
         "rtl_cores": list(board.rtl),
+        "serial": None if board.serial is None else board.serial.driver,
+        "uploads": [upload.route for upload in board.uploads],
     }
 
 

@@ -93,7 +93,7 @@ def _minichlink(job: Job) -> list[list[str]]:
 
 
 def _wlink(job: Job) -> list[list[str]]:
-    return [["flash", "--chip", str(job.parameters["chip"]), "--address", f"{job.address:#x}", str(job.file)]]
+    return [["flash", "--chip", str(job.parameters["chip"]), str(job.file)]]
 
 
 def _wchisp(job: Job) -> list[list[str]]:

@@ -31,13 +31,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Flashed:
-    """What was written, how. flash_bytes: of the image; ram_bytes: data, stack and arena. commands: as called."""
+    """What was written, how. flash_bytes: of the image; ram_bytes: data, stack and arena. commands: as called.
+
+    notes: what the user's hands must do, or must have done once.
+    """
 
     board: str
     route: str
     file: Path
     flash_bytes: int
     ram_bytes: int
+    notes: list[str]
     commands: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -66,6 +70,11 @@ def flash(
     upload = _choose(board, route, dry_run)
     way = ROUTES[upload.route]
     parameters = _parameters(board, upload)
+    notes = [upload.note] if upload.note else []
+    if "pack" in parameters:
+        notes.append(f"pyocd wants the chip's package once: pyocd pack install {parameters['pack']}")
+    for note in notes:
+        say(f"note: {note}")
     with tempfile.TemporaryDirectory(prefix="edgeq-flash-") as temporary:
         work = Path(temporary)
         program = build_firmware(folders, board, work / "build", compiler)
@@ -79,6 +88,7 @@ def flash(
             file=file,
             flash_bytes=program.text_bytes + program.rodata_bytes + program.data_bytes,
             ram_bytes=program.data_bytes + program.bss_bytes,
+            notes=notes,
         )
         where = port if port != AUTO or not way.needs_port or dry_run else find_port(board)
         job = Job(file, board.flash.origin if board.flash is not None else 0, where, parameters)

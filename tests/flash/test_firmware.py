@@ -108,7 +108,8 @@ def test_the_boot_rom_of_rp2040_gets_its_checksum_and_plain_reads(thumb1_folder:
     assert next(iter(written)) == 0x08, "it is off while it is set up"
 
 
-STRICT = "-std=c99 -O2 -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -pedantic -Werror -ffreestanding".split()
+STRICT = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-pedantic"]
+STRICT += ["-Werror", "-ffreestanding"]
 
 
 @pytest.mark.parametrize("arch", ["arm", "riscv"])

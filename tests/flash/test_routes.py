@@ -57,6 +57,7 @@ def test_every_way_into_every_board_has_a_command(board: Board, upload: Upload, 
         words = shlex.split(command)
         assert words[0] == (way.tool or "cp")
         assert ("/dev/ttyX" in command) == (way.needs_port and "genpkg" not in words)
+    assert upload.note in [*found.notes, ""]
     last = " ".join(found.commands)
     assert str(found.file.with_suffix("")) in last
     texts = [text for _, value in upload.parameters if isinstance(value, str) for text in value.split()]

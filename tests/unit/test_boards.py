@@ -11,6 +11,9 @@ from edgeq import resources
 from edgeq.boards import FEATURES, Board, SetupStep, list_boards, list_cores, load_board, read_board
 from edgeq.boards.read import tomllib
 from edgeq.errors import BoardError
+from edgeq.kernels import kernels_for
+from edgeq.kernels.features import NO_MULTIPLIER, kernel_features
+from edgeq.kernels.registry import MULTIPLY_CALL
 
 NAMES = {
     "cortex-m0",
@@ -179,6 +182,17 @@ def test_a_wrong_device_field_is_named(tmp_path: Path, old: str, new: str, compl
     assert old in text
     with pytest.raises(BoardError, match=complaint):
         read_board(board_file(tmp_path, text.replace(old, new, 1)))
+
+
+def test_products_cost_more_where_there_is_no_multiplier() -> None:
+    bare, with_m = (kernel_features(load_board(name)) for name in ("rv32ec", "riscv"))
+    assert NO_MULTIPLIER in bare and NO_MULTIPLIER not in with_m | kernel_features(load_board("cortex-m0"))
+    facts = dict.fromkeys(("macs", "outputs", "taps", "levels", "rows", "columns"), 64)
+    kernels = {k.name: k for k in kernels_for("dense")}
+    by_products, by_bits = kernels["edgeq_dense_ax_w2_levels__c"], kernels["edgeq_dense_a1_w1_levels__c"]
+    more = by_products.instructions(facts, bare) - by_products.instructions(facts, with_m)
+    assert more == MULTIPLY_CALL * facts["macs"]
+    assert by_bits.instructions(facts, bare) == by_bits.instructions(facts, with_m)
 
 
 def test_the_field_table_knows_every_key_and_feature() -> None:
