@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgeq.boards import load_board
 from edgeq.build import build_folder, model_bytes
@@ -36,10 +37,18 @@ class Measured:
 
 
 def run_layer(
-    kernel: Kernel, case: Case, board: str, folder: Path, *, compiler: str = "auto", optimize: str = "speed"
+    kernel: Kernel,
+    case: Case,
+    board: str,
+    folder: Path,
+    *,
+    compiler: str = "auto",
+    optimize: str = "speed",
+    specialised: bool = False,
 ) -> Measured:
     """The case on an emulated board; `folder` is for the files and may be used again."""
-    return run_layers(kernel, [case], board, folder, compiler=compiler, optimize=optimize)[0]
+    options: dict[str, Any] = {"compiler": compiler, "optimize": optimize, "specialised": specialised}
+    return run_layers(kernel, [case], board, folder, **options)[0]
 
 
 def _choice(kernel: Kernel, case: Case, *, shares: bool) -> Choice:
@@ -49,9 +58,19 @@ def _choice(kernel: Kernel, case: Case, *, shares: bool) -> Choice:
 
 
 def run_layers(
-    kernel: Kernel, cases: Sequence[Case], board: str, folder: Path, *, compiler: str = "auto", optimize: str = "speed"
+    kernel: Kernel,
+    cases: Sequence[Case],
+    board: str,
+    folder: Path,
+    *,
+    compiler: str = "auto",
+    optimize: str = "speed",
+    specialised: bool = False,
 ) -> list[Measured]:
-    """Several cases as one model, each with an input of its own. The code is that of all of them."""
+    """Several cases as one model, each with an input of its own. The code is that of all of them.
+
+    specialised: the kernel becomes part of each of its callers, whose constants it sees.
+    """
     graph = _side_by_side(cases)
     choices = {id(case.node): _choice(kernel, case, shares=len(cases) == 1) for case in cases}
     plan = plan_memory(graph, choices)
@@ -61,6 +80,8 @@ def run_layers(
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
+    if specialised:
+        manifest["sources"] = [_with_kernel_inside(kernel, folder), *_others(manifest["sources"], kernel)]
     target_board = load_board(board)
     work = folder / "build"
     work.mkdir(exist_ok=True)
@@ -81,6 +102,24 @@ def run_layers(
         measured.append(Measured(output, instructions, code, step["weights_bytes"]))
         position += size
     return measured
+
+
+def _with_kernel_inside(kernel: Kernel, folder: Path) -> str:
+    """A source that holds the model and, static and inline, its kernel."""
+    name = f"{kernel.name}_inside"
+    text = f'''#include "{kernel.header}"
+typedef __typeof__({kernel.name}) kernel_t;
+#define {kernel.name} {name}
+static inline __attribute__((always_inline)) kernel_t {name};
+#include "edgeq/{kernel.source}"
+#include "layer.c"
+'''
+    (folder / "inside.c").write_text(text, "utf-8")
+    return "inside.c"
+
+
+def _others(sources: Sequence[str], kernel: Kernel) -> list[str]:
+    return [source for source in sources if source not in ("layer.c", f"edgeq/{kernel.source}")]
 
 
 def _side_by_side(cases: Sequence[Case]) -> Graph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks import specialised
 from benchmarks.kernels import BOARDS_OF_ISA, boards_of, layers, measure, recorded, tables
 from benchmarks.mlperf_tiny import ROOT, TOLERANCE, rewrite
 from edgeq.kernels.registry import Kernel, kernels
@@ -28,6 +29,21 @@ def test_no_kernel_is_worse_than_recorded(kernel: Kernel) -> None:
 
 def test_every_instruction_set_is_measured_somewhere() -> None:
     assert {k.parts.isa for k in kernels()} <= BOARDS_OF_ISA.keys()
+
+
+def test_what_specialising_a_kernel_brings_is_as_recorded() -> None:
+    """On one small layer; the page shows all."""
+    need("zig", "unicorn")
+    figures = specialised.recorded()
+    now = specialised.measure(specialised.layers()["dense 64 to 10"], "riscv")
+    assert now["specialised"]["instructions"] < now["general"]["instructions"]
+    was = figures["dense 64 to 10"]["riscv"]
+    for key in ("general", "specialised"):
+        assert abs(now[key]["instructions"] / was[key]["instructions"] - 1) <= TOLERANCE, (
+            "python -m benchmarks.specialised"
+        )
+    text = (ROOT / "docs" / "kernels.md").read_text("utf-8")
+    assert rewrite(text, specialised.tables(figures)) == text, "run python -m benchmarks.specialised"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -1,0 +1,113 @@
+"""What it brings to compile a kernel for one layer: shape, strides, zero points and limits as constants of its code.
+
+`python -m benchmarks.specialised [WORD...]` runs every layer of the list twice, with its kernel as it is and with the
+kernel written into the same C file as the descriptor, `always_inline`. It records instructions and code of both in
+specialised.json beside this file and in docs/kernels.md. WORDs limit it to layers or boards whose name contains one,
+the others keep their figures. A test compares one layer with the file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.kernels import TITLES
+from benchmarks.mlperf_tiny import ROOT, rewrite
+from edgeq.boards import load_board
+from edgeq.kernels.features import kernel_features
+from edgeq.kernels.registry import Kernel, kernels_for
+from edgeq.kernels.select import fits
+from edgeq.ops import operator
+from tests.kernels.cases import Case, make_case
+from tests.kernels.one_layer import run_layer
+from tests.kernels.test_rvv import Pair
+from tests.unit.quantized_nodes import lowered, random_arrays, tensor
+
+FILE = Path(__file__).with_suffix(".json")
+BOARDS = ("cortex-m0plus", "cortex-m4", "riscv")
+SAME = {"pads": (1, 1, 1, 1)}
+RELU = {"output_zero_point": -128}
+
+
+def layers() -> dict[str, Case]:
+    """Fresh layers of MLPerf Tiny by name, random weights in them."""
+    rng = np.random.default_rng(5)
+    pool = lowered("avg_pool2d", [tensor((1, 25, 5, 64))], kernel=(25, 5))
+    image = tensor((1, 32, 32, 16), (0.04, -128))
+    both = lowered("add", [image, tensor(image.shape, (0.06, 3))], (0.05, -128))
+    classes = lowered("softmax", [tensor((1, 12))], (1 / 256, -128))
+    first, second = random_arrays(both, rng)
+    return {
+        "first conv 3x3, 3 to 16": make_case("conv2d", (1, 32, 32, 3), (16, 3, 3, 3), **SAME, **RELU),
+        "first conv 10x4, 1 to 64": make_case(
+            "conv2d", (1, 49, 10, 1), (64, 10, 4, 1), strides=(2, 2), pads=(4, 1, 5, 1), **RELU
+        ),
+        "conv 3x3, 16 to 16": make_case("conv2d", (1, 32, 32, 16), (16, 3, 3, 16), **SAME, **RELU),
+        "conv 1x1, 64 to 64": make_case("conv2d", (1, 25, 5, 64), (64, 1, 1, 64), **RELU),
+        "depthwise 3x3, 64": make_case("depthwise_conv2d", (1, 25, 5, 64), (3, 3, 64), **SAME, **RELU),
+        "dense 640 to 128": make_case("dense", (1, 640), (128, 640), **RELU),
+        "dense 64 to 10": make_case("dense", (1, 64), (10, 64)),
+        "average pool 25x5, 64": Case(pool, *random_arrays(pool, rng)),
+        "add 32x32x16": Pair(both, first, second),
+        "softmax 12": Case(classes, *random_arrays(classes, rng)),
+    }
+
+
+def kernel_for(case: Case, board: str) -> Kernel:
+    """The one that `--optimize speed` takes."""
+    features = kernel_features(load_board(board))
+    rows = [k for k in kernels_for(operator(case.node.op).kernels) if fits(k, case.node, case.facts, features)]
+    return min(rows, key=lambda k: (k.instructions(case.facts, features), k.code_bytes, k.name))
+
+
+def measure(case: Case, board: str) -> dict[str, Any]:
+    """Instructions and bytes of code, as the kernel is and specialised. Refuses wrong results."""
+    kernel = kernel_for(case, board)
+    figures: dict[str, Any] = {"kernel": kernel.name}
+    for key, specialised in (("general", False), ("specialised", True)):
+        with tempfile.TemporaryDirectory() as folder:
+            got = run_layer(kernel, case, board, Path(folder), specialised=specialised)
+        np.testing.assert_array_equal(got.output, case.expected(), err_msg=f"{kernel.name} on {board}")
+        figures[key] = {"instructions": got.instructions, "code_bytes": got.code_bytes}
+    return figures
+
+
+def recorded() -> dict[str, Any]:
+    """The checked-in figures: layer -> board -> figures."""
+    loaded: dict[str, Any] = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {}
+    return loaded
+
+
+def tables(figures: dict[str, Any]) -> dict[str, str]:
+    """The Markdown table of docs/kernels.md: what remains of the instructions, and the bytes of code of both."""
+    text = "| layer | " + " | ".join(f"{TITLES[b]} | code" for b in BOARDS) + " |\n"
+    text += "| --- |" + " ---: | ---: |" * len(BOARDS) + "\n"
+    for label in layers():
+        cells = []
+        for board in BOARDS:
+            a, b = (figures[label][board][key] for key in ("general", "specialised"))
+            cells.append(f"{b['instructions'] / a['instructions']:.2f} | {a['code_bytes']:,}, {b['code_bytes']:,}")
+        text += f"| {label} | " + " | ".join(cells) + " |\n"
+    return {"specialised": text}
+
+
+def main(words: list[str]) -> None:
+    """Measures, records after every layer, and rewrites the page."""
+    figures = recorded()
+    for label in layers():
+        for board in BOARDS:
+            if not words or any(word in f"{label} {board}" for word in words):
+                figures.setdefault(label, {})[board] = measure(layers()[label], board)
+                print(f"{label:26} {board:14} {figures[label][board]}", flush=True)
+        FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", "utf-8")
+    page = ROOT / "docs" / "kernels.md"
+    page.write_text(rewrite(page.read_text("utf-8"), tables(figures)), "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
