@@ -44,7 +44,7 @@ from tests.unit.onnx_models import make_model, node
 
 need("scipy")
 
-WIDTHS = (24, 40, 40, 32, 32, 24, 6)
+WIDTHS = (16, 24, 24, 20, 20, 16, 6)
 CHOICES = [LayerPlan(WeightScheme(name), form) for name in ("int8", "int4", "int2") for form in ("a8", "au4")]
 
 
@@ -165,7 +165,7 @@ def test_every_sensitivity_ranks_formats(subject: Subject) -> None:
 def test_curvatures_are_those_of_the_jacobian(subject: Subject) -> None:
     """The last layer is linear: its Gauss-Newton matrix is known, with trace outputs * sum x^2."""
     name = [n.name for n in subject.graph.nodes if n.op == "dense"][-1]
-    products = np.array(run_job(subject, Job("curvature", (name, 64, 0))))
+    products = np.array(run_job(subject, Job("curvature", (name, 256, 0))))
     seen: dict[str, np.ndarray] = {}
     run_real(subject.graph, subject.samples, lambda value, array: seen.__setitem__(value.name, array))
     x = seen[next(n for n in subject.graph.nodes if n.name == name).input(0).name]
@@ -173,7 +173,7 @@ def test_curvatures_are_those_of_the_jacobian(subject: Subject) -> None:
     trace = WIDTHS[-1] * np.square(x).sum() / energy
     assert np.trace(products) / len(products) == pytest.approx(trace, rel=0.1)
     top = np.linalg.eigvalsh(x.T @ x)[-1] / energy
-    assert np.linalg.eigvalsh(products)[-1] / len(products) == pytest.approx(top, rel=0.5)
+    assert np.linalg.eigvalsh(products)[-1] / len(products) == pytest.approx(top, rel=0.3)
     assert run_job(subject, Job("curvature", (name, 2, 0))) == run_job(subject, Job("curvature", (name, 2, 0)))
 
 
@@ -206,7 +206,7 @@ def test_evolution_finds_what_addition_misses() -> None:
 def searched(model: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """(request, what one process found, measured sizes by plan)."""
     need("zig", "unicorn")
-    request = asked(model, budget=Budget(flash=7600, instructions=42000))
+    request = asked(model, budget=Budget(flash=4000, instructions=12000))
     built: dict[str, Sizes] = {}
     true = search.measured
 
@@ -271,7 +271,7 @@ def test_a_killed_search_goes_on(searched: Any, tmp_path: Path) -> None:
     request = replace(request, calibrate=tmp_path / "x.npz")
     journal = tmp_path / "plan.toml.journal"
     command = ["tune", str(request.model), "--board", "riscv", "--calibrate", str(request.calibrate)]
-    command += ["--max-flash", "7600", "--max-instructions", "42000", "--formats", "int4,int2", "--judges", "48"]
+    command += ["--max-flash", "4000", "--max-instructions", "12000", "--formats", "int4,int2", "--judges", "48"]
     command += ["--processes", "1", "-o", str(tmp_path / "plan.toml")]
     process = subprocess.Popen([sys.executable, "-c", "from edgeq.cli import main; main()", *command])
     deadline = time.monotonic() + 60
