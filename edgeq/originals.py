@@ -38,6 +38,17 @@ def windows(stream: Mapping[str, Any], spec: Mapping[str, Any], feed: Array) -> 
     return np.ascontiguousarray(np.moveaxis(found, 1, axis))
 
 
+def newest(whole: Array, stream: Array, axis: int | None) -> Array:
+    """Of the original's outputs over windows, as many frames as one call of the stream gives; [count, 1, ...].
+
+    axis: which axis of one output counts frames, if any does.
+    """
+    if axis is None:
+        return whole
+    frames = stream.size * whole.shape[axis + 1] // whole.size
+    return whole.take(range(whole.shape[axis + 1] - frames, whole.shape[axis + 1]), axis=axis + 1)
+
+
 def _need(module: str, package: str, how: str = "edgeq[reference]") -> Any:
     try:
         return importlib.import_module(module)

@@ -35,7 +35,7 @@ from edgeq.npz import (
 )
 from edgeq.ops.execute import run_integer, run_real
 from edgeq.ops.registry import operator
-from edgeq.originals import run_original, windows
+from edgeq.originals import newest, run_original, windows
 from edgeq.quant.quality import sqnr_db
 
 PLACES = ("host", "emulator")
@@ -97,6 +97,11 @@ def verify_folder(
     means = _Means(compiler, line or Line())
     if unknown := [place for place in on if place.partition(":")[0] not in ALL_PLACES]:
         raise UsageError(f"cannot verify on {unknown[0]!r}", hint=f"use one of: {', '.join(ALL_PLACES)}")
+    if reference == "original" and (manifest["stream"] or {}).get("endless"):
+        raise UsageError(
+            "the original starts anew with every window, the recurrent layers of a stream never do",
+            hint="compare the conversion without --stream with its original",
+        )
     if reference not in (None, "original"):
         raise UsageError(f"unknown reference {reference!r}", hint="the reference can be: original")
     specs = manifest["inputs"]
@@ -139,7 +144,7 @@ def _reference_outputs(graph: Graph, internal: Mapping[str, Array]) -> dict[str,
 
 def _remembers(graph: Graph) -> bool:
     """Whether samples are frames of one stream: what one gives depends on those before it."""
-    return any(operator(node.op).keeps_state for node in graph.nodes)
+    return any(operator(n.op).keeps_state or operator(n.op).keeps_scratch(n) for n in graph.nodes)
 
 
 def _board_of(manifest: Mapping[str, Any], folder: Path, place: str) -> Board:
@@ -270,7 +275,8 @@ def _against_original(
         to_source_type(s, np.stack([in_source_layout(s, o) for o in expected[v.name]]))
         for v, s in zip(graph.outputs, specs, strict=True)
     ]
-    theirs = [t.reshape(o.shape) for t, o in zip(outputs, ours, strict=True)]
+    axes = manifest["stream"]["outputs"] if manifest["stream"] else [None] * len(ours)
+    theirs = [newest(t, o, axis).reshape(o.shape) for t, o, axis in zip(outputs, ours, axes, strict=True)]
     if manifest["source"]["format"] == "qonnx":
         wrong = [_off_grid(s, o, t) for s, o, t in zip(specs, ours, theirs, strict=True) if not s["left_out"]]
     else:

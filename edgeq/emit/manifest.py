@@ -97,7 +97,7 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, weights_bytes: int
         "parameters": sum(v.type.elements for v in constants),
         "weights_bytes": weights_bytes,
         "scratch_bytes": choice.scratch_bytes,
-        "scratch_offset": plan.scratch_offset(node),
+        "scratch_offset": None if plan.in_state(node) else plan.scratch_offset(node),
         "output_shape": list(node.output.shape),
         "outputs": [
             {

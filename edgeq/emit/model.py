@@ -73,7 +73,7 @@ def model_context(
         "weights_align": WEIGHTS_ALIGN,
         "arena_bytes": max(plan.arena_bytes, 1),
         "state_bytes": plan.state_bytes,
-        "state": [_first_contents(n, plan, tables) for n in plan.steps if operator(n.op).keeps_state],
+        "state": [_first_contents(n, plan, choices[id(n)], tables) for n in plan.steps if _remembers(n, plan)],
         "steps": steps,
         "tables": tables.rows,
         "headers": sorted({choices[id(n)].kernel.header for n in plan.steps}),
@@ -116,7 +116,7 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) ->
     ]
     regions = [(plan.offset(v), v.type.bytes) for v in node.outputs if not plan.in_state(v)]
     scratch = plan.scratch_offset(node)
-    if scratch is not None:
+    if scratch is not None and not plan.in_state(node):
         regions.append((scratch, choice.scratch_bytes))
     return {
         "index": index,
@@ -129,7 +129,7 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) ->
         "fields": fields,
         "inputs": inputs,
         "output": _place(node.output, plan, const=False),
-        "scratch": "0" if scratch is None else f"arena + {scratch}",
+        "scratch": "0" if scratch is None else f"{'state' if plan.in_state(node) else 'arena'} + {scratch}",
         "end": max((offset + size for offset, size in regions), default=0),
     }
 
@@ -141,13 +141,22 @@ def _field(value: Any, tables: Tables, label: str) -> str:
     return tables.add(value, label) if value.size else "0"
 
 
-def _first_contents(node: Node, plan: Plan, tables: Tables) -> dict[str, Any]:
-    """What `reset` writes where: a table, repeated until the bytes are full."""
-    initial = node.input(1)
-    table = np.frombuffer(initial.type.stored(initial.constant), np.uint8)
+def _remembers(node: Node, plan: Plan) -> bool:
+    """Whether the node's output, or its scratch, lasts from run to run."""
+    return operator(node.op).keeps_state or plan.in_state(node)
+
+
+def _first_contents(node: Node, plan: Plan, choice: Choice, tables: Tables) -> dict[str, Any]:
+    """What `reset` writes where: a table, repeated until the bytes are full. Scratch starts as zeros."""
+    if plan.in_state(node):
+        offset, size, table = plan.scratch_offset(node), choice.scratch_bytes, np.zeros(1, np.uint8)
+    else:
+        offset, size = plan.offset(node.output), node.output.type.bytes
+        initial = node.input(1)
+        table = np.frombuffer(initial.type.stored(initial.constant), np.uint8)
     return {
-        "offset": plan.offset(node.output),
-        "bytes": node.output.type.bytes,
+        "offset": offset,
+        "bytes": size,
         "table": tables.add(table, f"step{plan.steps.index(node)}_first"),
         "period": table.size,
     }

@@ -85,6 +85,10 @@ class Operator(ABC):
         """
         raise NotImplementedError(f"{self.name} has no integer form")
 
+    def keeps_scratch(self, node: Node) -> bool:
+        """Whether the kernel's scratch lasts from call to call: then it lies in the model's state, and starts as 0."""
+        return False
+
     def macs(self, node: Node) -> int:
         """Multiply-accumulates of one inference, taps in the padding counted."""
         return 0

@@ -47,8 +47,10 @@ class _OtherStepError(Exception):
 def stream(graph: Graph) -> Graph:
     """A quantized graph over a window -> the same with state, which takes the fewest new frames that strides allow.
 
-    `meta["stream"]` of the result: `window` and `frames`, those of the original and of one call. Raises
-    UnsupportedError.
+    Outputs with an axis of time give the newest frames of it. `meta["stream"]` of the result: `window` and `frames`,
+    those of the original and of one call; `axis` and `outputs`, the axes that count frames in the original's layout;
+    `endless`: recurrent layers remember all frames since the first, so that only a first window is the original's.
+    Raises UnsupportedError.
     """
     if len(graph.inputs) != 1 or len(graph.inputs[0].shape) < 3:
         shapes = ", ".join(str(list(v.shape)) for v in graph.inputs)
@@ -101,6 +103,8 @@ class _Streaming:
         self.done: dict[int, _Frames] = {}
         self.lines: dict[tuple[int, int], Value] = {}
         self.notes: list[str] = []
+        self.endless = False
+        """Whether a layer remembers all frames since the first."""
 
     def result(self) -> Graph:
         """The new graph. Raises _OtherStepError when the strides do not divide the frames."""
@@ -112,22 +116,30 @@ class _Streaming:
         self.done[id(x)] = _Frames(fresh, axis, self.frames, False)
         for node in self.old.nodes:
             self._rebuild(node)
-        self.new.outputs = [self._whole(v) for v in self.old.outputs]
-        self.new.meta["stream"] = {"window": window, "frames": self.frames}
+        self.new.outputs = [self.done[id(v)].value for v in self.old.outputs]
+        self.new.meta["stream"] = {
+            "window": window,
+            "frames": self.frames,
+            "endless": self.endless,
+            "axis": self._tell_border("inputs", x),
+            "outputs": [self._tell_border("outputs", v) for v in self.old.outputs],
+        }
         self.new.meta["notes"] = [*self.old.meta.get("notes", []), *self.notes]
-        self._tell_borders(x, axis)
         return self.new
 
-    def _tell_borders(self, x: Value, axis: int) -> None:
-        """The input's shape in the original layout has fewer frames, too."""
-        borders = {kind: dict(self.old.meta.get(kind, {})) for kind in ("inputs", "outputs")}
-        known = dict(borders["inputs"].get(x.name, {}))
-        source = list(known.get("source_shape", x.shape))
-        perm = known.get("perm")
-        place = int(perm[axis]) if perm else axis if len(source) == len(x.shape) else source.index(x.shape[axis])
-        source[place] = self.frames
-        self.new.meta["stream"]["axis"] = place
-        self.new.meta.update({**borders, "inputs": {**borders["inputs"], x.name: {**known, "source_shape": source}}})
+    def _tell_border(self, kind: str, old: Value) -> int | None:
+        """The shape in the original layout has fewer frames, too; the axis that counts them there, if any does."""
+        known = self.done[id(old)]
+        if known.whole:
+            return None
+        facts = dict(self.old.meta.get(kind, {}).get(old.name, {}))
+        source, perm = list(facts.get("source_shape", old.shape)), facts.get("perm")
+        same = len(source) == len(old.shape)
+        place = int(perm[known.axis]) if perm else known.axis if same else source.index(old.shape[known.axis])
+        source[place] = known.count
+        facts["source_shape"] = source
+        self.new.meta[kind] = {**self.new.meta.get(kind, {}), old.name: facts}
+        return place
 
     def _rebuild(self, node: Node) -> None:
         moving = [v for v in node.inputs if v is not None and id(v) in self.done and not self.done[id(v)].whole]
@@ -341,11 +353,24 @@ def _averaged(streaming: _Streaming, node: Node) -> _Frames | None:
     return _Frames(streaming.make(node, [known.value], node.attrs), axis, known.count, False)
 
 
+def _recurrent(streaming: _Streaming, node: Node) -> _Frames | None:
+    """The layer goes on where the last call left it: it remembers since the first call, not since a window's start."""
+    known = streaming.frames_of(node.input(0))
+    assert known is not None
+    if known.axis != 1:
+        return None
+    made = streaming.make(node, [known.value, *node.inputs[1:]], {**node.attrs, "stateful": True})
+    streaming.endless = True
+    return _Frames(made, 1, known.count, False)
+
+
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(BINARY, _pointwise),
     **dict.fromkeys(WINDOWS, _window),
     "concat": _joined,
     "dense": _rows,
+    "gru": _recurrent,
+    "lstm": _recurrent,
     "mean": _averaged,
     "pad": _padded,
     "reshape": _reshaped,

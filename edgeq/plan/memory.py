@@ -16,7 +16,7 @@ from edgeq.plan.places import TENSOR_ALIGN, Place, places, read_of
 
 @dataclass
 class Plan:
-    """Where everything lies. Offsets in bytes from the arena's start; of values `in_state` from the state's.
+    """Where everything lies. Offsets in bytes from the arena's start; of what is `in_state` from the state's.
 
     steps: the nodes that run, in order. peak_step: index of the step at which `lower_bound` bytes are alive, and
     peak_buffers their names. proved: no plan needs fewer bytes. state_bytes: of what outlives a run.
@@ -33,9 +33,9 @@ class Plan:
     state_bytes: int = 0
     state: frozenset[int] = frozenset()
 
-    def in_state(self, value: Value) -> bool:
-        """Whether `value` lies in the model's state instead of the arena."""
-        return id(value) in self.state
+    def in_state(self, item: Value | Node) -> bool:
+        """Whether a value, or the scratch of a node, lies in the model's state instead of the arena."""
+        return id(item) in self.state
 
     def offset(self, value: Value) -> int:
         return self.offsets[id(value)]
@@ -50,12 +50,13 @@ def plan_memory(graph: Graph, choices: Mapping[int, Choice], rounds: int = SEARC
     kept = [id(n.output) for n in steps if operator(n.op).keeps_state]
     home = _storage(graph, choices, kept)
     buffers = _buffers(graph, steps, home, choices)
-    state, state_bytes = _lay_out_state(buffers, kept)
     scratch = {
         id(node): Buffer(f"{node.name} scratch", choices[id(node)].scratch_bytes, step, step, TENSOR_ALIGN)
         for step, node in enumerate(steps)
         if choices[id(node)].scratch_bytes
     }
+    kept += [id(n) for n in steps if id(n) in scratch and operator(n.op).keeps_scratch(n)]
+    state, state_bytes = _lay_out_state(buffers, scratch, kept)
     everything = [*buffers.values(), *scratch.values()]
     for buffer in everything:
         buffer.bytes = -(-buffer.bytes // TENSOR_ALIGN) * TENSOR_ALIGN
@@ -71,19 +72,22 @@ def plan_memory(graph: Graph, choices: Mapping[int, Choice], rounds: int = SEARC
         [f"{b.name} ({sum(p.bytes for p in alive_at([b], peak))})" for b in everything if alive_at([b], peak)],
         proved,
         {key: start + (state[root] if root in state else buffers[root].offset) for key, (root, start) in home.items()},
-        {key: buffer.offset for key, buffer in scratch.items()},
+        {**{key: buffer.offset for key, buffer in scratch.items()}, **state},
         state_bytes,
-        frozenset(key for key, (root, _) in home.items() if root in state),
+        frozenset(state) | frozenset(key for key, (root, _) in home.items() if root in state),
     )
 
 
-def _lay_out_state(buffers: dict[int, Buffer], kept: Sequence[int]) -> tuple[dict[int, int], int]:
-    """Offsets of what outlives a run, one after the other, and the bytes of all. Takes them out of `buffers`."""
+def _lay_out_state(
+    buffers: dict[int, Buffer], scratch: dict[int, Buffer], kept: Sequence[int]
+) -> tuple[dict[int, int], int]:
+    """Offsets of what outlives a run, one after the other, and the bytes of all. Takes them out of the buffers."""
     offsets: dict[int, int] = {}
     end = 0
     for key in kept:
         offsets[key] = end
-        end += -(-buffers.pop(key).bytes // TENSOR_ALIGN) * TENSOR_ALIGN
+        buffer = buffers.pop(key) if key in buffers else scratch.pop(key)
+        end += -(-buffer.bytes // TENSOR_ALIGN) * TENSOR_ALIGN
     return offsets, end
 
 

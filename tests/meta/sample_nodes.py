@@ -38,11 +38,15 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 """What an operator must be told. One without an entry gets an image and its own defaults."""
 
 WEIGHTS = {"conv2d": (16, 3, 3, 8), "depthwise_conv2d": (3, 3, 8), "dense": (16, 8)}
+RECURRENT = {"gru": 3, "lstm": 4}
+"""Gates."""
 TWO_INPUTS = ("add", "sub", "mul", "concat", "matmul")
 INTEGER_OUTPUT = ("argmax", "sum_pixels")
 SAME_QUANTIZATION = Quantization.per_tensor(2.0**-4, -3)
 """Of inputs and outputs: legal for every operator, those that keep it among them."""
 FIXED_OUTPUT = {
+    "gru": Quantization.per_tensor(2.0**-7, 0),
+    "lstm": Quantization.per_tensor(2.0**-7, 0),
     "erf": Quantization.per_tensor(2.0**-7, 0),
     "softmax": Quantization.per_tensor(2.0**-8, -128),
     "sigmoid": Quantization.per_tensor(2.0**-8, -128),
@@ -70,6 +74,10 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         return [image, Value("before", TensorType((1, 1, 1, 8), DType.INT32))]
     if row.name == "average_sums":
         return [Value("sums", TensorType((1, 1, 1, 8), DType.INT32))]
+    if row.name in RECURRENT:
+        shapes = [(RECURRENT[row.name] * 4, 8), (RECURRENT[row.name] * 4, 4), *[(RECURRENT[row.name] * 4,)] * 2]
+        frames = Value("x", TensorType((1, 6, 8), DType.INT8, SAME_QUANTIZATION))
+        return [frames, *(_constant(f"c{i}", np.ones(s), DType.INT16, SAME_QUANTIZATION) for i, s in enumerate(shapes))]
     if row.name == "delay_line":
         return [image, _constant("first", np.full((1, 1, 6, 8), -3), DType.INT8, SAME_QUANTIZATION)]
     if row.name == "layer_norm":

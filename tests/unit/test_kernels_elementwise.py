@@ -132,10 +132,25 @@ def layer_norm(rng: np.random.Generator) -> Node:
     return lowered("layer_norm", [tensor((rows, columns), numbers(rng)), *constants], numbers(rng), **attrs)
 
 
+def recurrent(op: str, rng: np.random.Generator) -> Node:
+    steps, inputs, units = (int(n) for n in rng.integers(1, 12, 3))
+    rows = {"gru": 3, "lstm": 4}[op] * units
+    shapes, size = [(rows, inputs), (rows, units), (rows,), (rows,)], float(np.exp(rng.uniform(-3, 3)))
+    constants = []
+    for shape in shapes:
+        data = rng.integers(-32767, 32768, shape).astype(np.int16)
+        constants.append(Value("", TensorType(shape, DType.INT16, Quantization.per_tensor(size / 32767, 0)), data))
+    cell = {"cell_range": float(rng.choice([0.5, 8.0, 1000.0]))} if op == "lstm" else {}
+    x = tensor((1, steps, inputs), (float(np.exp(rng.uniform(-5, 0))), int(rng.integers(-128, 128))))
+    return lowered(op, [x, *constants], (1 / 128, 0), **cell)
+
+
 LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "max_pool2d": lambda rng: pool("max_pool2d", rng),
     "avg_pool2d": lambda rng: pool("avg_pool2d", rng),
+    "gru": lambda rng: recurrent("gru", rng),
     "layer_norm": layer_norm,
+    "lstm": lambda rng: recurrent("lstm", rng),
     "matmul": matmul,
     "mean": mean,
     "add": lambda rng: pair("add", rng),

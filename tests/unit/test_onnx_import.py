@@ -100,7 +100,7 @@ def test_a_dynamic_batch_is_one_and_other_dimensions_are_asked_for_by_name() -> 
 
 def test_all_problems_are_listed_at_once_with_node_operator_and_opset() -> None:
     nodes = [
-        node("LSTM", ["x"], "a"),
+        node("RNN", ["x"], "a"),
         node("Relu", ["a"], "b"),
         node("Mystery", ["b"], "c"),
         node("ConvTranspose", ["x", "w"], "d"),
@@ -113,11 +113,11 @@ def test_all_problems_are_listed_at_once_with_node_operator_and_opset() -> None:
     problems = caught.value.problems
     assert len(problems) == 5
     assert all("opset 19" in p for p in problems)
-    assert "'a' (LSTM" in problems[0] and "'surprise'" in problems[4]
+    assert "'a' (RNN" in problems[0] and "'surprise'" in problems[4]
 
 
 def test_runtime_weights_are_refused() -> None:
-    data = make_model([node("MatMul", ["x", "z"], "y")], {"x": (2, 3), "z": (3, 4)}, ["y"])
+    data = make_model([node("Gemm", ["x", "z"], "y")], {"x": (2, 3), "z": (3, 4)}, ["y"])
     with pytest.raises(UnsupportedError, match="must be constant"):
         load_onnx("m.onnx", data, None)
 

@@ -26,6 +26,18 @@ def one(op: str, inputs: dict[str, Any], consts: dict[str, Any] | None = None, o
     return make_model([node(op, [*inputs, *consts], "y", **attrs)], inputs, ["y"], consts, opset=opset)
 
 
+R = {"x": (5, 1, 3)}
+
+
+def rows(gates: int, directions: int = 1) -> dict[str, Any]:
+    """Weights of a recurrent layer of 4 units over 3 inputs."""
+    return {
+        "w": array(directions, 4 * gates, 3),
+        "r": array(directions, 4 * gates, 4),
+        "b": array(directions, 8 * gates),
+    }
+
+
 W = {"w": array(6, 4, 3, 3), "b": array(6)}
 CASES: dict[str, bytes] = {
     "conv": one("Conv", X, W, pads=[1, 1, 1, 1]),
@@ -46,6 +58,12 @@ CASES: dict[str, bytes] = {
     "div_computed": one("Div", {"x": (2, 6), "z": (2, 6)}),
     "erf": one("Erf", V),
     "pow": one("Pow", V, {"e": np.float32(3.0)}),
+    "gru": one("GRU", R, rows(3), hidden_size=4, linear_before_reset=1),
+    "gru_both_ways": one("GRU", R, rows(3, 2), hidden_size=4, linear_before_reset=1, direction="bidirectional"),
+    "lstm": one("LSTM", R, rows(4), hidden_size=4),
+    "lstm_backwards": one(
+        "LSTM", R, {k: v for k, v in rows(4).items() if k != "b"}, hidden_size=4, direction="reverse"
+    ),
     "matmul_computed": one("MatMul", {"x": (1, 2, 3, 6), "z": (1, 2, 6, 4)}),
     "matmul_shared": one("MatMul", {"x": (1, 2, 3, 6), "z": (6, 4)}),
     "layer_norm": one("LayerNormalization", S, {"g": array(11), "b": array(11)}, opset=17, epsilon=1e-3),

@@ -41,6 +41,11 @@ class Attributes:
         found = self._get(name, AttributeProto.STRING)
         return default if found is None else found.s.decode("utf-8", "replace")
 
+    def strings(self, name: str) -> tuple[str, ...]:
+        """A list of texts; empty where there is none."""
+        found = self._get(name, AttributeProto.STRINGS)
+        return () if found is None else tuple(s.decode("utf-8", "replace") for s in found.strings)
+
     def ints(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...] | None:
         found = self._get(name, AttributeProto.INTS)
         return default if found is None else tuple(int(i) for i in found.ints)

@@ -1,0 +1,80 @@
+/* What GRU and LSTM layers share: int8 in and out, 16 bits for what they remember. edgeq/ops/recurrent.py is the twin.
+ *
+ * Sums of weights become Q3.12 numbers; sigmoid and tanh of those are Q0.15, linear between the points of a table.
+ * The scratch of a layer begins with its state: h[units] as Q0.15, and for LSTM cell[units]. With `stateful` it lives
+ * in the state of the model, and lasts from call to call; otherwise every call starts from zeros.
+ */
+#ifndef EDGEQ_RECURRENT_H
+#define EDGEQ_RECURRENT_H
+
+#include <stdint.h>
+
+#include "edgeq/edgeq_fill.h"
+#include "edgeq/edgeq_requantize.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One layer. The converter writes it; kernels trust it. Rows are gates * units, gate by gate. */
+typedef struct {
+  int32_t steps;  /* > 0 */
+  int32_t inputs; /* elements of one step's input; > 0 */
+  int32_t units;  /* [1, 256] */
+  int32_t stateful;
+  int32_t cell_bits;           /* bits behind the point of an LSTM's cell: [1, 15] */
+  const int8_t *input_weights; /* [rows][inputs] */
+  const int32_t *input_bias;   /* [rows]; the input's zero point is in it */
+  const int32_t *input_multipliers;
+  const int8_t *input_shifts;
+  const int8_t *state_weights; /* [rows][units] */
+  const int32_t *state_bias;
+  const int32_t *state_multipliers;
+  const int8_t *state_shifts;
+  const int16_t *sigmoid; /* [257], at -8, -8 + 1/16, ... 8 */
+  const int16_t *tanh;    /* [257] */
+} edgeq_recurrent_t;
+
+/* The product of one row with the step's input, as Q3.12. */
+static inline int32_t edgeq_input_product(const edgeq_recurrent_t *layer, int32_t row, const int8_t *input) {
+  const int8_t *weights = layer->input_weights + row * layer->inputs;
+  int32_t sum = layer->input_bias[row];
+  for (int32_t i = 0; i < layer->inputs; i++) {
+    sum += weights[i] * input[i];
+  }
+  return edgeq_requantize(sum, layer->input_multipliers[row], layer->input_shifts[row]);
+}
+
+/* The product of one row with the state, as Q3.12. */
+static inline int32_t edgeq_state_product(const edgeq_recurrent_t *layer, int32_t row, const int16_t *h) {
+  const int8_t *weights = layer->state_weights + row * layer->units;
+  int32_t sum = layer->state_bias[row];
+  for (int32_t i = 0; i < layer->units; i++) {
+    sum += weights[i] * h[i];
+  }
+  return edgeq_requantize(sum, layer->state_multipliers[row], layer->state_shifts[row]);
+}
+
+/* A table's function of a Q3.12 number, limited to 16 bits first, as Q0.15. */
+static inline int32_t edgeq_interpolated(const int16_t *table, int32_t x) {
+  const int32_t place = edgeq_clamp(x, INT16_MIN, INT16_MAX) - INT16_MIN;
+  const int16_t *const low = table + (place >> 8);
+  return low[0] + (((low[1] - low[0]) * (place & 255) + 128) >> 8);
+}
+
+/* a * b / 2^15, half up. */
+static inline int32_t edgeq_scaled(int32_t a, int32_t b) {
+  return (a * b + (1 << 14)) >> 15;
+}
+
+/* The int8 output of a state. */
+static inline int8_t edgeq_state_output(int32_t h) {
+  const int32_t y = (h + 128) >> 8;
+  return (int8_t)(y > INT8_MAX ? INT8_MAX : y);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,123 @@
+"""GRU and LSTM: integers against reals, PyTorch's layers in C, and one step per call against the whole sequence."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeq.calibrate import calibrated_graph
+from edgeq.errors import UsageError
+from edgeq.frontends.detect import load_model
+from edgeq.ir.graph import Node, Value
+from edgeq.ir.types import Array, DType, Quantization, TensorType
+from edgeq.ops.execute import run_integer
+from edgeq.ops.recurrent import SIGMOID, TANH, interpolated
+from edgeq.passes.pipeline import prepare, to_integer
+from edgeq.passes.stream import stream
+from edgeq.pipeline import compile_model
+from tests.tools import need
+from tests.unit.quantized_nodes import integers, lowered, random_arrays, reals, tensor
+
+STEPS, INPUTS, UNITS = 20, 8, 32
+KINDS = ("GRU", "LSTM")
+
+
+def layer(op: str, rng: np.random.Generator, steps: int, units: int, size: float) -> Node:
+    rows = {"gru": 3, "lstm": 4}[op] * units
+    constants = []
+    for shape, largest in zip([(rows, 5), (rows, units), (rows,), (rows,)], [size, size, 0.5, 0.5], strict=True):
+        kind = TensorType(shape, DType.INT16, Quantization.per_tensor(largest / 32767, 0))
+        constants.append(Value("", kind, rng.integers(-32767, 32768, shape).astype(np.int16)))
+    return lowered(op, [tensor((1, steps, 5), (1 / 64, -3)), *constants], (1 / 128, 0))
+
+
+def test_tables_are_near_their_functions() -> None:
+    x = np.arange(-(2**15), 2**15)
+    real = x / 2.0**12
+    assert np.abs(interpolated(TANH, x) / 2.0**15 - np.tanh(real)).max() < 4e-4
+    assert np.abs(interpolated(SIGMOID, x) / 2.0**15 - 1 / (1 + np.exp(-real))).max() < 2e-4
+
+
+@settings(max_examples=40, deadline=None)
+@given(op=st.sampled_from(["gru", "lstm"]), seed=st.integers(0, 2**31), units=st.integers(1, 20))
+def test_integers_follow_the_reals(op: str, seed: int, units: int) -> None:
+    """Within 2 units of 1/128 after 12 steps, with weights as they are after training."""
+    rng = np.random.default_rng(seed)
+    node = layer(op, rng, 12, units, 1.0 / np.sqrt(units))
+    arrays = random_arrays(node, rng)
+    assert np.abs(reals(node, arrays) - integers(node, arrays)).max() <= 2
+
+
+def exported(kind: str, both_ways: bool, file: Path) -> None:
+    """Two layers of 32 units and a dense layer, from PyTorch."""
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = getattr(nn, kind)(INPUTS, UNITS, 2, batch_first=True, bidirectional=both_ways)
+            self.out = nn.Linear(UNITS * (1 + both_ways), 4)
+
+        def forward(self, x: Any) -> Any:
+            return self.out(self.layers(x)[0])
+
+    torch.manual_seed(0)
+    network = Net().eval()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        for weights in network.layers.parameters():
+            weights.mul_(2.0)
+        torch.onnx.export(network, (torch.zeros(1, STEPS, INPUTS),), str(file), opset_version=17, dynamo=False)
+
+
+def sequences(count: int) -> Array:
+    return np.random.default_rng(0).normal(size=(count, STEPS, INPUTS)).astype(np.float32)
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize(
+    ("kind", "board", "both_ways"),
+    [("GRU", "cortex-m4", False), ("LSTM", "riscv", False), ("LSTM", "cortex-m0plus", True)],
+)
+def test_layers_of_pytorch_in_c(kind: str, board: str, both_ways: bool, tmp_path: Path) -> None:
+    need("torch", "cc", "zig", "unicorn", "onnxruntime")
+    exported(kind, both_ways, tmp_path / "net.onnx")
+    x = sequences(48)
+    result = compile_model(tmp_path / "net.onnx", board, out=tmp_path / "m", calibrate={"inputs": x[:32]})
+    proof = result.verify(inputs={"inputs": x[32:]}, reference="original")
+    assert proof.bit_exact and proof.reference is not None and proof.reference["sqnr_db"] > 30
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_step_per_call_equals_the_whole_sequence(kind: str, tmp_path: Path) -> None:
+    need("torch")
+    exported(kind, False, tmp_path / "net.onnx")
+    graph = load_model(tmp_path / "net.onnx")
+    prepare(graph)
+    whole = calibrated_graph(graph, {"inputs": sequences(8)})
+    steps = stream(whole)
+    to_integer(whole)
+    to_integer(steps)
+    x = np.random.default_rng(1).integers(-128, 128, (1, STEPS, INPUTS)).astype(np.int8)
+    (want,) = run_integer(whole, {whole.inputs[0].name: x}).values()
+    (got,) = run_integer(steps, {steps.inputs[0].name: x.reshape(STEPS, 1, INPUTS)}).values()
+    np.testing.assert_array_equal(got.reshape(STEPS, -1), want.reshape(STEPS, -1))
+
+
+@pytest.mark.tools
+def test_a_stream_of_steps_in_c(tmp_path: Path) -> None:
+    need("torch", "cc", "zig", "unicorn")
+    exported("LSTM", False, tmp_path / "net.onnx")
+    calibration = {"inputs": sequences(8)}
+    result = compile_model(tmp_path / "net.onnx", "riscv", out=tmp_path / "m", calibrate=calibration, stream=True)
+    assert result.manifest["state_bytes"] >= 2 * 3 * 2 * UNITS
+    assert result.verify(samples=40).bit_exact
+    with pytest.raises(UsageError, match="starts anew with every window"):
+        result.verify(samples=1, reference="original")
