@@ -60,5 +60,5 @@ def test_recorded_costs_without_dead_channels(board: str, model: str) -> None:
     """Half of the MACs go, but from the cheap end: the first ten layers, which stay whole, take more per MAC."""
     whole, rest = (recorded()[board][model][goal] for goal in ("speed", NARROWED))
     assert rest["macs"] <= 0.51 * whole["macs"]
-    assert rest["instructions"] <= {"cortex-m55": 0.77, "riscv-rvv": 0.82}.get(board, 0.67) * whole["instructions"]
+    assert rest["instructions"] <= {"cortex-m55": 0.73, "riscv-rvv": 0.82}.get(board, 0.63) * whole["instructions"]
     assert rest["rodata_bytes"] <= 0.20 * whole["rodata_bytes"]
