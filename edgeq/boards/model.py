@@ -177,3 +177,15 @@ class Board:
     @property
     def is_host(self) -> bool:
         return self.arch == "host"
+
+    @property
+    def flash_bytes(self) -> int | None:
+        """Room for code and constants together."""
+        if self.flash is None:
+            return None
+        return self.flash.bytes + (0 if self.constants is None else self.constants.bytes)
+
+    @property
+    def ram_bytes(self) -> int | None:
+        """Room for the arena, the stack and data."""
+        return None if self.ram is None else self.ram.bytes

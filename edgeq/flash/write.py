@@ -90,8 +90,12 @@ def flash(
             ram_bytes=program.data_bytes + program.bss_bytes,
             notes=notes,
         )
-        where = port if port != AUTO or not way.needs_port or dry_run else find_port(board)
-        job = Job(file, board.flash.origin if board.flash is not None else 0, where, parameters)
+        where = port
+        if port == AUTO and way.needs_port:
+            where = "PORT" if dry_run else find_port(board)
+        # Files of a dry run that nobody keeps are gone when the command could be called.
+        shown = Path(file.name) if dry_run and out is None else file
+        job = Job(shown, board.flash.origin if board.flash is not None else 0, where, parameters)
         commands = _write(way, job, board, dry_run, say)
     return replace(found, commands=commands)
 

@@ -30,15 +30,15 @@ def capacity_error(
     """The error for a build that needs more than `board` has. consumers: by memory, `flash` and `ram`, in any order."""
     message = [f"the build does not fit {board.name}"]
     hints = []
-    for memory, title, needed, region in (
-        ("flash", "flash", flash_needed, board.flash),
-        ("ram", "RAM", ram_needed, board.ram),
+    for memory, title, needed, room in (
+        ("flash", "flash", flash_needed, board.flash_bytes),
+        ("ram", "RAM", ram_needed, board.ram_bytes),
     ):
-        if region is None or needed <= region.bytes:
+        if room is None or needed <= room:
             continue
         message.append(
-            f"  {title}: {number(needed)} bytes needed, {number(region.bytes)} there, "
-            f"{number(needed - region.bytes)} too many; the largest:"
+            f"  {title}: {number(needed)} bytes needed, {number(room)} there, "
+            f"{number(needed - room)} too many; the largest:"
         )
         largest = sorted(consumers.get(memory, ()), key=lambda c: (-c[1], c[0]))[:LISTED]
         rows = [[number(size), name] for name, size in largest]
@@ -49,8 +49,8 @@ def capacity_error(
 
 def fits(board: Board, flash_needed: int, ram_needed: int) -> bool:
     """Whether both memories suffice; the host always does."""
-    flash = board.flash is None or flash_needed <= board.flash.bytes
-    return flash and (board.ram is None or ram_needed <= board.ram.bytes)
+    flash = board.flash_bytes is None or flash_needed <= board.flash_bytes
+    return flash and (board.ram_bytes is None or ram_needed <= board.ram_bytes)
 
 
 def memory_consumers(manifest: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, list[Consumer]]:

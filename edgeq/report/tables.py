@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from edgeq.boards import FEATURES, Board, Memory, list_boards
+from edgeq.boards import FEATURES, Board, list_boards
 from edgeq.errors import EdgeqError, UsageError
 from edgeq.kernels import Kernel, kernels
 from edgeq.ops import Operator, operators
@@ -82,8 +82,8 @@ def kernel_table(rows: Sequence[Kernel]) -> str:
 def board_table(rows: Sequence[Board]) -> str:
     """Boards, their processors and what runs them."""
 
-    def size(memory: Memory | None) -> str:
-        return "" if memory is None else f"{memory.bytes // 1024} KB"
+    def size(count: int | None) -> str:
+        return "" if count is None else f"{count // 1024} KB"
 
     def compilers(board: Board) -> str:
         if board.is_host:
@@ -102,8 +102,8 @@ def board_table(rows: Sequence[Board]) -> str:
                 " ".join(f"`{name}`" for name in (board.name, *board.aliases)),
                 board.cpu,
                 ", ".join(f for f in FEATURES if f in board.features),
-                size(board.flash),
-                size(board.ram),
+                size(board.flash_bytes),
+                size(board.ram_bytes),
                 compilers(board),
                 emulators(board),
             ]
