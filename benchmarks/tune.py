@@ -201,9 +201,9 @@ def main() -> None:
     if not models_dir().is_dir():
         sys.exit(f"the models are not at {models_dir()}: set EDGEQ_SHARED")
     wanted = sys.argv[1:] or ["mixed", "boards"]
-    found = recorded()
     for name in wanted:
-        found[name] = {"mixed": mixed, "boards": boards}[name]()
+        measured = {"mixed": mixed, "boards": boards}[name]()
+        found = recorded() | {name: measured}
         FILE.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     tables = {"tune-mixed": mixed_table, "tune-boards": boards_table}
     texts = {mark: make(found[mark.removeprefix("tune-")]) for mark, make in tables.items() if mark[5:] in found}

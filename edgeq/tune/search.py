@@ -147,7 +147,7 @@ class _Search:
     def find(self) -> Found:
         request = self.request
         int8 = {name: legal[0] for name, legal in self.options.items()}
-        plain = self._measured(int8)
+        plain = self._measured(int8, limited=False)
         correction = Correction.between(predict(self.costs, int8), plain)
         points = self._points(front(self.lost, self.costs, FRONT_POINTS, correction), correction)
         budget = request.budget
@@ -267,10 +267,17 @@ class _Search:
             self.request.seed,
         )
 
-    def _measured(self, chosen: Chosen) -> Sizes:
+    def _measured(self, chosen: Chosen, limited: bool = True) -> Sizes:
+        """limited: kernels that need less RAM take the place of faster ones where the budget asks for it."""
         self.builds += 1
         self.progress(f"build {self.builds}")
-        return measured(self.request, self._plan(chosen))
+        free = replace(self.request, budget=Budget())
+        try:
+            return measured(self.request if limited else free, self._plan(chosen))
+        except CapacityError:
+            if not limited or self.request.budget.ram is None:
+                raise
+            return measured(free, self._plan(chosen))  # over the budget: by how much, the search must know
 
 
 def measured(request: Request, plan: Plan) -> Sizes:

@@ -24,7 +24,7 @@ from edgeq.errors import CapacityError, UsageError
 from edgeq.ops.execute import run_real
 from edgeq.pipeline import compile_model
 from edgeq.quant.plan import LayerPlan, Plan, plan_text, read_plan
-from edgeq.quant.schemes import WeightScheme
+from edgeq.quant.schemes import WeightScheme, parse_scheme
 from edgeq.report.tuned import render_differences, render_tuned
 from edgeq.tune import search, workers
 from edgeq.tune.costs import Costs, LayerCost, Sizes, board_costs, predict
@@ -145,6 +145,29 @@ def test_the_choice_is_nearly_that_of_exhaustive_search_by_true_quality(subject:
     assert [lost.total(p) for p in points] == sorted(lost.total(p) for p in points)
 
 
+def test_the_choice_changes_with_the_board(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same losses and the same budget: int4 unpacks slowly on a Cortex-M0+ and is faster than int8 with Zbb."""
+    monkeypatch.setattr("edgeq.tune.costs.can_read_programs", lambda: False)  # the rows' code sizes will do
+    formats = Formats.parse(("int4",), ())
+    options = layer_options(subject.graph, formats)
+    question = Question(subject, options, Plan(), 0, lambda work: [run_job(subject, job) for job in work])
+    lost = losses(SENSITIVITIES["output-error"], question)
+    budget, plans, times = Budget(instructions=12500), {}, {}
+    for board in ("cortex-m0plus", "riscv-zbb"):
+        costs = board_costs(subject, options, formats, load_board(board), "balanced")
+        plans[board] = solve(lost, costs, budget)
+        times[board] = {
+            name: [row[LayerPlan(parse_scheme(w))].instructions for w in ("int8", "int4")]
+            for name, row in costs.layers.items()
+        }
+    assert all(option.is_default for option in plans["cortex-m0plus"].values())
+    changed = [name for name, option in plans["riscv-zbb"].items() if not option.is_default]
+    assert changed
+    for name in changed:
+        here, there = times["cortex-m0plus"][name], times["riscv-zbb"][name]
+        assert here[0] < here[1] and there[0] > there[1]
+
+
 # sensitivities
 
 
@@ -200,6 +223,14 @@ def test_evolution_finds_what_addition_misses() -> None:
 
 
 # the whole search
+
+
+def test_a_budget_of_ram_may_take_smaller_outputs(searched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where int8 does not fit, outputs are packed, as the firmware's arena says."""
+    request = replace(searched[0], formats=Formats.parse(("int4",), ("au4",)), budget=Budget(ram=40))
+    found = search.tune(request)
+    assert found.int8.sizes.ram > 40 >= found.point.sizes.ram
+    assert any(option.activations == "au4" for option in found.plan.layers.values())
 
 
 @pytest.fixture(scope="module")
