@@ -56,6 +56,9 @@ from tests.device.mirror_device import (  # noqa: E402
 pytestmark = pytest.mark.tools
 
 FAST = {"retry": 0.05, "patience": 0.4, "run_patience": 0.4}
+"""For what does not answer."""
+CALM = {"retry": 1.0, "patience": 20.0, "run_patience": 20.0}
+"""For what does, on a busy machine too."""
 SAMPLES = [random.Random(5).randbytes(SAMPLE_BYTES) for _ in range(8)]
 OUTPUTS = [expected(sample, number + 1) for number, sample in enumerate(SAMPLES)]
 
@@ -67,7 +70,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 @pytest.fixture
 def device(mirror: Program) -> Iterator[Device]:
-    with Device(Link(ProcessLine(mirror), "process", **FAST)) as opened:
+    with Device(Link(ProcessLine(mirror), "process", **CALM)) as opened:
         yield opened
 
 
@@ -153,7 +156,7 @@ def test_no_request_breaks_the_firmware(mirror: Program) -> None:
     """Whole frames with any request, model and data, some of them well-formed: the sanitizers watch."""
     chance = random.Random(3)
     with ProcessLine(mirror) as line:
-        device = Device(Link(line, "process", **FAST))
+        device = Device(Link(line, "process", **CALM))
         for _ in range(3000):
             data = chance.randbytes(chance.randrange(57))
             if chance.random() < 0.6:
@@ -171,7 +174,7 @@ def test_no_request_breaks_the_firmware(mirror: Program) -> None:
 
 
 def test_firmware_without_the_hook(tmp_path: Path) -> None:
-    with Device(Link(ProcessLine(build_mirror(tmp_path, profile=False)), "process", **FAST)) as device:
+    with Device(Link(ProcessLine(build_mirror(tmp_path, profile=False)), "process", **CALM)) as device:
         assert not device.hello.has_steps
         assert device.run(0, SAMPLES) == OUTPUTS
         assert device.time(0, SAMPLES[0])[1].step_ticks is None
@@ -180,16 +183,16 @@ def test_firmware_without_the_hook(tmp_path: Path) -> None:
 
 
 def test_a_model_that_fails_and_one_that_hangs(tmp_path: Path) -> None:
-    with Device(Link(ProcessLine(build_mirror(tmp_path / "a", MIRROR_FAILS="1")), "process", **FAST)) as device:
+    with Device(Link(ProcessLine(build_mirror(tmp_path / "a", MIRROR_FAILS="1")), "process", **CALM)) as device:
         with pytest.raises(DeviceError, match="status 1"):
             device.run(0, SAMPLES)
         assert device.run(0, SAMPLES[:2]) == OUTPUTS[:2]
     line = ProcessLine(build_mirror(tmp_path / "b", MIRROR_HANGS="1"))
-    device = Device(Link(line, "process", **FAST))
+    device = Device(Link(line, "process", **CALM | {"run_patience": 1.0}))
     start = time.monotonic()
     with pytest.raises(NoAnswerError, match="stopped answering"):
         device.run(0, SAMPLES)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     line.process.kill()
     device.close()
 
@@ -197,7 +200,7 @@ def test_a_model_that_fails_and_one_that_hangs(tmp_path: Path) -> None:
 def test_two_models_share_an_arena(tmp_path: Path) -> None:
     folders = [mirror_folder(tmp_path / name, name) for name in ("mirror", "second")]
     program = build_firmware(folders, load_board("host"), tmp_path / "work", sanitize=True, frame_bytes=64)
-    with Device(Link(ProcessLine(program), "process", **FAST)) as device:
+    with Device(Link(ProcessLine(program), "process", **CALM)) as device:
         assert [about.name for about in device.models] == ["mirror", "second"]
         assert device.select(folders[0], MANIFEST) == 0
         for count in (1, 2):
@@ -238,7 +241,7 @@ def test_the_wrong_model_is_named(device: Device, tmp_path: Path) -> None:
 def test_a_reset_in_the_middle_is_told(mirror: Program) -> None:
     """The firmware is replaced by a fresh one when a sample is half sent."""
     line = ProcessLine(mirror)
-    device = Device(Link(line, "process", **FAST))
+    device = Device(Link(line, "process", **CALM))
     fresh = ProcessLine(mirror)
     half = encode(Frame(Op.STREAM, 0, 1, bytes(30)))[:20]
     line.write(half)
@@ -253,7 +256,7 @@ def test_a_reset_in_the_middle_is_told(mirror: Program) -> None:
 
 def test_a_session_needs_a_hello(mirror: Program) -> None:
     with ProcessLine(mirror) as line:
-        link = Link(line, "process", **FAST)
+        link = Link(line, "process", **CALM)
         with pytest.raises(DeviceResetError):
             link.request(Op.RESET, 0)
 
@@ -300,7 +303,7 @@ def test_a_strange_hello(hello: Callable[[int], bytes], error: type[EdgeqError],
         return encode(Frame(Op.HELLO | 0x80, 0, frame.seq, hello(nonce)))
 
     with pytest.raises(error, match=words):
-        Device(Link(Script(answer), "script", **FAST))
+        Device(Link(Script(answer), "script", **CALM))
 
 
 def test_another_abi_is_refused(device: Device, tmp_path: Path) -> None:
@@ -314,7 +317,7 @@ def test_a_process_behind_a_pseudo_terminal(mirror: Program) -> None:
     stream = open_port(local.url)
     try:
         assert any("host has started: 1 model" in text or "host is here" in text for text in watch(stream, 0.5))
-        device = Device(Link(stream, local.url, **FAST))
+        device = Device(Link(stream, local.url, **CALM))
         assert device.run(0, SAMPLES) == OUTPUTS
         os.kill(local.process.pid, signal.SIGKILL)
         with pytest.raises(LinkLostError, match="the line to the board broke"):
@@ -344,7 +347,7 @@ def test_a_socket_that_closes(mirror: Program) -> None:
         thread = threading.Thread(target=serve)
         thread.start()
         stream = open_port(f"socket://127.0.0.1:{server.getsockname()[1]}")
-        device = Device(Link(stream, "socket", **FAST))
+        device = Device(Link(stream, "socket", **CALM))
         with pytest.raises(LinkLostError):
             for _ in range(20):
                 assert device.run(0, SAMPLES) == OUTPUTS

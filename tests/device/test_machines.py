@@ -33,7 +33,7 @@ def test_every_machine_boots_and_answers(name: str, tmp_path: Path) -> None:
     compiler = "gcc" if board.arch == "riscv" and has("gcc-riscv") else "zig"  # the second compiler, on some
     local = start_qemu(build_firmware([mirror_folder(tmp_path / "m")], board, tmp_path / "w", compiler))
     try:
-        with Device(Link(open_port(local.url), name)) as device:
+        with Device(Link(open_port(local.url), name, retry=2.0, patience=60.0)) as device:
             assert device.hello.board == name and device.hello.has_steps and device.hello.has_stack
             assert device.run(0, SAMPLES) == [expected(sample, k + 1) for k, sample in enumerate(SAMPLES)]
             assert device.trace(0, SAMPLES[:2], step_regions(MANIFEST)) == steps(SAMPLES[1], 2)

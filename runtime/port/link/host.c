@@ -47,7 +47,7 @@ int32_t edgeq_serial_read(void) {
 
 void edgeq_serial_write(uint8_t byte) {
   out[out_end++] = byte;
-  if (out_end == sizeof out) {
+  if (out_end == sizeof out || (byte == 0u && out_end > 1u)) { /* the end of a frame, and not its beginning */
     flush();
   }
 }
