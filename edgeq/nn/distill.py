@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from edgeq.nn.network import Tensors, rows_to_weights, run_nodes
 BATCH = 32
 RATE = 1e-3
 """Adam's, of weights and biases; it falls to 0 along a cosine."""
+COARSE = 8
+"""Levels up to which that rate holds; with more, finer ones, weights move less."""
 SCALE_RATE = 2.0
 """Times RATE, for the logarithms of scales."""
 SHIFT = 1 / 8
@@ -135,11 +138,7 @@ def _loss(student: _Student, ours: Tensors, theirs: Tensors) -> Tensor:
 
 def _train(student: _Student, samples: Tensors, steps: int, seed: int, progress: Progress) -> None:
     random = np.random.default_rng(seed)
-    fakes = student.weights.values()
-    weights = [p for fake in fakes for p in (fake.rows, fake.bias) if p is not None]
-    scales = [fake.log_scale for fake in fakes]
-    scales += [a.log_scale for a in student.activations.values() if a.log_scale.requires_grad]
-    optimizer = torch.optim.Adam([{"params": weights, "lr": RATE}, {"params": scales, "lr": RATE * SCALE_RATE}])
+    optimizer = torch.optim.Adam(_groups(student))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5 * (1 + np.cos(np.pi * step / steps)))
     deviations = {name: x.std(0, correction=0) for name, x in samples.items()}
     count = len(next(iter(samples.values())))
@@ -154,6 +153,20 @@ def _train(student: _Student, samples: Tensors, steps: int, seed: int, progress:
         optimizer.step()
         schedule.step()
         progress(step + 1, steps)
+
+
+def _groups(student: _Student) -> list[dict[str, Any]]:
+    """Parameters with their rates."""
+    found: list[dict[str, Any]] = []
+    for fake in student.weights.values():
+        rate = RATE * min(1.0, COARSE / fake.table.count)
+        found.append({"params": [p for p in (fake.rows, fake.bias) if p is not None], "lr": rate})
+        found.append({"params": [fake.log_scale], "lr": rate * SCALE_RATE})
+    coarsest = min((fake.table.count for fake in student.weights.values()), default=COARSE)
+    learned = [a.log_scale for a in student.activations.values() if a.log_scale.requires_grad]
+    if learned:
+        found.append({"params": learned, "lr": RATE * min(1.0, COARSE / coarsest) * SCALE_RATE})
+    return found
 
 
 def varied(batch: Tensors, deviations: Tensors, random: np.random.Generator) -> Tensors:
