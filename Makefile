@@ -79,5 +79,5 @@ $(DEMO): pyproject.toml $(MADE)
 	@touch $@
 
 $(DEV): pyproject.toml $(MADE)
-	$(PIP) --editable ".[emulate,reference,rtl,device]" --group dev $(EXTRAS)
+	$(PIP) --editable ".[emulate,reference,rtl,device,flash,tune,cluster]" --group dev $(EXTRAS)
 	@touch $@ $(DEMO)
