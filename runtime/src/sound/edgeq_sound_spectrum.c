@@ -1,0 +1,109 @@
+/* The spectrum of real samples: a radix-2 FFT of half as many complex points, in place, in 32 bits.
+ *
+ * Samples are shifted left until the largest uses 15 bits; every stage halves, so nothing overflows and nothing else is
+ * scaled. Cost: points / 2 * (fft_bits - 1) / 2 butterflies of four long products each. */
+#include "edgeq/edgeq_requantize.h"
+#include "edgeq/edgeq_sound.h"
+
+/* floor(x * weight / 2^32): half of x times a Q31 weight. */
+static int32_t half_product(int32_t x, int32_t weight) {
+#if EDGEQ_WIDE_MULTIPLY
+  return (int32_t)(((int64_t)x * weight) >> 32);
+#else
+  const int32_t xl = x & 0xffff;
+  const int32_t xh = x >> 16;
+  const int32_t wl = weight & 0xffff;
+  const int32_t wh = weight >> 16;
+  const int32_t low = xh * wl + (int32_t)(((uint32_t)xl * (uint32_t)wl) >> 16); /* in (-2^31, 2^31) */
+  const int32_t cross = xl * wh + (low & 0xffff);
+  return xh * wh + (low >> 16) + (cross >> 16);
+#endif
+}
+
+/* Shifts, windows, and puts the samples in bit-reversed order: even ones as real, odd ones as imaginary parts. */
+static int32_t load(const edgeq_sound_t *sound, const int16_t *samples, int32_t *z) {
+  const uint32_t half = 1U << (sound->fft_bits - 1);
+  int32_t exponent = 15;
+  int32_t size = 0;
+  uint32_t place = 0;
+  for (int32_t i = 0; i < sound->window; i++) {
+    size |= samples[i] ^ (samples[i] >> 15);
+  }
+  for (; size; size >>= 1) {
+    exponent--;
+  }
+  for (uint32_t n = 0; n < half; n++) {
+    for (uint32_t part = 0; part < 2; part++) {
+      const uint32_t i = 2 * n + part;
+      const int32_t x = i < (uint32_t)sound->window ? samples[i] * (1 << exponent) : 0;
+      z[2 * place + part] = x ? half_product(x * 65536, sound->shape[i]) : 0;
+    }
+    uint32_t bit = half >> 1;
+    for (; place & bit; bit >>= 1) {
+      place ^= bit;
+    }
+    place |= bit;
+  }
+  return exponent;
+}
+
+/* All stages of the complex transform; a stage joins pairs of `width` points. */
+static void transform(const edgeq_sound_t *sound, int32_t *z) {
+  const uint32_t words = 1U << sound->fft_bits;
+  uint32_t step = words;
+  for (uint32_t width = 2; width < words; width *= 2) { /* in words */
+    step >>= 1;
+    for (uint32_t i = 0; i < words; i += 2 * width) {
+      int32_t *a = z + i;
+      int32_t *b = a + width;
+      const int32_t tr = b[0] >> 1;
+      const int32_t ti = b[1] >> 1;
+      b[0] = (a[0] >> 1) - tr;
+      b[1] = (a[1] >> 1) - ti;
+      a[0] = (a[0] >> 1) + tr;
+      a[1] = (a[1] >> 1) + ti;
+    }
+    for (uint32_t k = 2; k < width; k += 2) {
+      const int32_t c = sound->twiddles[k * step];
+      const int32_t d = sound->twiddles[k * step + 1];
+      for (uint32_t i = k; i < words; i += 2 * width) {
+        int32_t *a = z + i;
+        int32_t *b = a + width;
+        const int32_t tr = half_product(b[0], c) - half_product(b[1], d);
+        const int32_t ti = half_product(b[0], d) + half_product(b[1], c);
+        b[0] = (a[0] >> 1) - tr;
+        b[1] = (a[1] >> 1) - ti;
+        a[0] = (a[0] >> 1) + tr;
+        a[1] = (a[1] >> 1) + ti;
+      }
+    }
+  }
+}
+
+/* The real samples' spectrum from that of the complex points, which it replaces. Bin 0 is not one. */
+static void split(const edgeq_sound_t *sound, int32_t *z) {
+  const uint32_t words = 1U << sound->fft_bits;
+  for (uint32_t k = 2; k <= words / 2; k += 2) {
+    int32_t *a = z + k;
+    int32_t *b = z + words - k;
+    const int32_t c = sound->twiddles[k];
+    const int32_t d = sound->twiddles[k + 1];
+    const int32_t ar = a[0] >> 1;
+    const int32_t ai = a[1] >> 1;
+    const int32_t br = b[0] >> 1;
+    const int32_t bi = b[1] >> 1;
+    const int32_t tr = half_product(ar - br, d) + half_product(ai + bi, c);
+    const int32_t ti = half_product(ai + bi, d) - half_product(ar - br, c);
+    b[0] = ((ar + br) >> 1) - tr;
+    b[1] = ti - ((ai - bi) >> 1);
+    a[0] = ((ar + br) >> 1) + tr;
+    a[1] = ((ai - bi) >> 1) + ti;
+  }
+}
+
+int32_t edgeq_sound_spectrum(const edgeq_sound_t *sound, const int16_t *samples, int32_t *scratch) {
+  const int32_t exponent = load(sound, samples, scratch);
+  transform(sound, scratch);
+  split(sound, scratch);
+  return exponent;
+}

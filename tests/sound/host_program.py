@@ -1,0 +1,94 @@
+"""The C of the front end on this computer, under the sanitizers: every buffer has an allocation of its own size."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgeq import resources
+from edgeq.ir.types import Array
+from edgeq.sound import Tables
+from edgeq.sound.render import TABLES, fields
+from tests.kernels.host_runner import SANITIZERS, WARNINGS
+
+SOURCES = tuple(f"src/sound/edgeq_sound_{name}.c" for name in ("features", "spectrum", "stream"))
+
+
+def _main(numbers: Sequence[str]) -> str:
+    lines = [f"  sound.{name} = number();" for name in numbers]
+    lines += [f"  sound.{name} = block();" for name in TABLES]
+    return f"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "edgeq/edgeq_sound.h"
+static int32_t number(void) {{
+  int32_t value;
+  if (fread(&value, 4, 1, stdin) != 1) exit(2);
+  return value;
+}}
+static void *block(void) {{
+  const size_t bytes = (size_t)number();
+  void *data = bytes ? malloc(bytes) : NULL;
+  if (bytes && fread(data, 1, bytes, stdin) != bytes) exit(2);
+  return data;
+}}
+int main(void) {{
+  edgeq_sound_t sound;
+{chr(10).join(lines)}
+  const size_t bytes = (size_t)(sound.mfcc ? sound.mfcc : sound.mels) * (size_t)sound.output_bits / 8;
+  int16_t *frame = malloc((size_t)sound.window * 2);
+  int32_t *scratch = malloc(4 * ((1U << sound.fft_bits) + (size_t)sound.mels));
+  void *features = malloc(bytes);
+  edgeq_sound_stream_t stream;
+  edgeq_sound_start(&stream, &sound, frame, scratch);
+  for (int32_t chunks = number(); chunks > 0; chunks--) {{
+    const uint32_t size = (uint32_t)number();
+    int16_t *chunk = malloc(size);
+    const int16_t *samples = chunk;
+    uint32_t count = size / 2;
+    if (size && fread(chunk, 1, size, stdin) != size) return 2;
+    while (edgeq_sound_next(&stream, &samples, &count, features)) {{
+      memset(scratch, 0x5a, 4 * ((1U << sound.fft_bits) + (size_t)sound.mels));
+      if (fwrite(features, 1, bytes, stdout) != bytes) return 3;
+    }}
+    if (count || samples != chunk + size / 2) return 4;
+    free(chunk);
+  }}
+  return 0;
+}}
+"""
+
+
+def build(tables: Tables, compiler: str, folder: Path, wide: int) -> Path:
+    """The program; it takes any front end. wide: 1 with 64-bit products, 0 with those of halves, as on Cortex-M0."""
+    program = folder / f"sound_{compiler}_{wide}"
+    source = folder / "sound_main.c"
+    source.write_text(_main(list(fields(tables))), encoding="utf-8")
+    runtime = resources.runtime_dir()
+    command = [compiler, "-std=c11", "-O1", "-g", *WARNINGS, *SANITIZERS, f"-DEDGEQ_WIDE_MULTIPLY={wide}"]
+    command += ["-I", str(runtime / "include"), str(source), *(str(runtime / s) for s in SOURCES), "-o", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+def run(program: Path, tables: Tables, chunks: Sequence[Array]) -> Array:
+    """Features of the frames that come out when the chunks go in one after the other; fails on any sanitizer report."""
+    message = struct.pack(f"<{len(fields(tables))}i", *fields(tables).values())
+    for name in TABLES:
+        data = np.ascontiguousarray(getattr(tables, name)).tobytes()
+        message += struct.pack("<i", len(data)) + data
+    message += struct.pack("<i", len(chunks))
+    for chunk in chunks:
+        message += struct.pack("<i", 2 * len(chunk)) + np.ascontiguousarray(chunk, np.int16).tobytes()
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+    done = subprocess.run([str(program)], input=message, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[:3000]
+    dtype = np.int8 if tables.output.bits == 8 else np.int16
+    return np.frombuffer(done.stdout, dtype).reshape(-1, tables.settings.features)
