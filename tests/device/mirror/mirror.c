@@ -30,7 +30,7 @@ const void *mirror_output(const mirror_t *model, uint32_t index) {
   return model->arena + offsets[index];
 }
 
-/* 0: turns the first input around and flips some bits. 1: counts the run, adds the count to the second input. 2: sums. */
+/* 0: turns the first input around, flips bits. 1: counts the run, adds the count to the second input. 2: sums. */
 edgeq_status mirror_run(mirror_t *model) {
   uint8_t *arena = model->arena;
   uint32_t sum = 0;
@@ -45,12 +45,6 @@ edgeq_status mirror_run(mirror_t *model) {
 #ifdef MIRROR_FAILS
   if (model->state[0] == 3u) {
     return EDGEQ_NULL_POINTER;
-  }
-#endif
-#ifdef MIRROR_ENDS
-  if (model->state[0] == 3u) {
-    extern void exit(int code);
-    exit(0);
   }
 #endif
 #ifdef MIRROR_HANGS
