@@ -19,13 +19,13 @@ from edgeq.errors import CapacityError
 from edgeq.ir.graph import Graph
 from edgeq.ir.types import Array, TensorType
 from edgeq.kernels.features import kernel_features
-from edgeq.kernels.select import select_kernels
+from edgeq.kernels.select import Choice, select_kernels
 from edgeq.ops import operator
 from edgeq.ops.execute import run_integer
 from edgeq.passes.check import check_graph
 from edgeq.passes.patches import ROWS, Patched, in_patches, stages
 from edgeq.plan import Plan, plan_memory
-from edgeq.plan.places import moves_nothing
+from edgeq.plan.places import moves_nothing, read_of
 from tests.tools import need
 from tests.unit.image_networks import Images, image_networks
 
@@ -51,10 +51,25 @@ def samples(graph: Graph, count: int = 2) -> Array:
     return np.random.default_rng(3).integers(-128, 128, (count, *graph.inputs[0].shape[1:])).astype(np.int8)
 
 
-def planned(graph: Graph, features: frozenset[str] = HOST) -> tuple[Plan, dict[int, object]]:
+def planned(graph: Graph, features: frozenset[str] = HOST) -> tuple[Plan, dict[int, Choice]]:
     still = moves_nothing(graph)
     choices = select_kernels([n for n in graph.nodes if id(n) not in still], features, "speed")
-    return plan_memory(graph, choices, 20), dict(choices)
+    return plan_memory(graph, choices, 20), choices
+
+
+def assert_as_far_apart_as_kernels_want(plan: Plan, choices: dict[int, Choice]) -> None:
+    """Outputs share memory with the inputs of their step only in place, or as far before input 0 as the row says."""
+    for node in plan.steps:
+        choice, start = choices[id(node)], plan.offset(node.output)
+        for index, value in enumerate(node.inputs):
+            if value is None or value.is_constant:
+                continue
+            first, size = read_of(node, value)
+            other = plan.offset(value)
+            apart = start + node.output.type.bytes <= other + first or other + first + size <= start
+            in_place = index in choice.in_place and start == other
+            before = index == 0 and choice.overlap is not None and start + choice.overlap <= other
+            assert apart or in_place or before, node.name
 
 
 def run_in_arena(graph: Graph, plan: Plan, x: Array) -> bytes:
@@ -91,8 +106,9 @@ def test_patches_of_every_height_give_the_bits_of_the_whole(graph: Graph, data: 
         assert patched.extra_macs <= 0 or not patched.kept  # rows that nothing reads are not computed
     if everything:
         patched = data.draw(st.sampled_from(everything))
-        plan, _ = planned(patched.graph)
+        plan, choices = planned(patched.graph)
         assert plan.arena_bytes >= plan.lower_bound
+        assert_as_far_apart_as_kernels_want(plan, choices)
         assert run_in_arena(patched.graph, plan, x[:1]) == wanted[graph.outputs[0].name][:1].tobytes()
 
 
