@@ -100,7 +100,11 @@ def board_costs(
     alive: list[frozenset[str]] = []
     for chosen, form in _uniform(subject.graph, options, formats):
         graph, laid_out = _laid_out(subject, Plan(chosen), board, goal)
-        tensors[form] = {v.name: v.type.bytes for v in graph.values() if not v.is_constant}
+        known = tensors.setdefault(form, {})
+        for value in graph.values():
+            # Whether a value can lie packed depends on its readers' weights: at best it does, and measuring tells.
+            if not value.is_constant:
+                known[value.name] = min(value.type.bytes, known.get(value.name, value.type.bytes))
         for name, option in chosen.items():
             if option.activations == form or form not in {o.activations for o in options[name]}:
                 layers[name].setdefault(option, laid_out[name])
