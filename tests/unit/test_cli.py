@@ -17,6 +17,7 @@ import edgeq.pipeline
 import edgeq.snapshot
 from edgeq import cli, errors
 from edgeq.bench import Bench
+from edgeq.device.session import Line
 from edgeq.inspect import Inspection
 from edgeq.snapshot import Change, Check
 from edgeq.verify import Verification
@@ -39,9 +40,9 @@ class FakeResult:
         self.asked = options
         return Verification(["host"], 20, self.exact, 0 if self.exact else 3, None, None, None)
 
-    def bench(self, compiler: str = "auto", on: str | None = None) -> Bench:
+    def bench(self, compiler: str = "auto", on: str | None = None, line: Line | None = None) -> Bench:
         self.asked = {"compiler": compiler, "on": on}
-        return Bench("riscv", "zig 0.17.1", 10, None, None, 5, 1, 2, 3, 4, 0, 6, [LAYER])
+        return Bench("riscv", "zig 0.17.1", 10, None, None, 5, 1, 2, 3, 4, 0, 0, 6, [LAYER])
 
 
 @pytest.fixture
@@ -60,12 +61,18 @@ def result(monkeypatch: pytest.MonkeyPatch) -> FakeResult:
 
 def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["convert", "m.onnx", "--board", "riscv"]) == 0
+    assert callable(result.asked.pop("progress"))
     assert result.asked == {
         "model": Path("m.onnx"),
         "board": "riscv",
         "out": None,
         "name": None,
         "calibrate": None,
+        "calibration": None,
+        "methods": None,
+        "plan": None,
+        "seed": None,
+        "stream": False,
         "weights": None,
         "weights_edges": None,
         "optimize": "balanced",
@@ -77,12 +84,16 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
     }
     assert "build/kws/kws_report.txt" in capsys.readouterr().out
     options = "-o out --name n --calibrate x.npz --optimize size --require-int -d batch:1 -d a:b:7 --compiler gcc "
-    options += "--weights int4:g32 --weights-edges int4 --keep-dead --max-ram 9000"
+    options += (
+        "--stream --calibration mse --plan p.toml --weights int4:g32 --weights-edges int4 --keep-dead --max-ram 9000"
+    )
     assert cli.run(["convert", "m.onnx", "--board", "riscv", *options.split()]) == 0
     assert result.asked["dimensions"] == {"batch": 1, "a:b": 7}
     assert result.asked["out"] == Path("out") and result.asked["calibrate"] == Path("x.npz")
     assert result.asked["require_int"] is True
     assert result.asked["keep_dead"] is True and result.asked["max_ram"] == 9000
+    assert result.asked["stream"] is True and result.asked["plan"] == Path("p.toml")
+    assert result.asked["calibration"] == "mse"
     assert result.asked["weights"] == "int4:g32" and result.asked["weights_edges"] == "int4"
 
 
@@ -119,6 +130,7 @@ def test_verify_json_is_all_of_stdout(result: FakeResult, capsys: pytest.Capture
         "samples": 7,
         "reference": "original",
         "compiler": "zig",
+        "line": Line(),
     }
 
 
