@@ -11,7 +11,7 @@ from edgeq.quant.plan import LayerPlan
 from edgeq.tune.costs import Costs, LayerCost
 from edgeq.tune.losses import Losses
 from edgeq.tune.search import Found, Point, Request, drop
-from edgeq.tune.solve import Budget, solve
+from edgeq.tune.solve import solve
 
 
 @dataclass(frozen=True)
@@ -30,27 +30,19 @@ class Reason:
     more_loss: float
 
 
-def reasons(request: Request, found: Found) -> list[Reason]:
+def reasons(found: Found) -> list[Reason]:
     """One per layer, in order."""
-    budget = kept_budget(request.budget, found)
     total = found.losses.total(found.point.chosen)
-    return [_reason(name, found, budget, total) for name in found.costs.layers]
+    return [_reason(name, found, total) for name in found.costs.layers]
 
 
-def kept_budget(budget: Budget, found: Found) -> Budget:
-    """The budget; where flash was made as small as the accuracy allows, what the plan takes."""
-    if budget == Budget():
-        return Budget(flash=found.point.sizes.flash)
-    return budget
-
-
-def _reason(name: str, found: Found, budget: Budget, total: float) -> Reason:
+def _reason(name: str, found: Found, total: float) -> Reason:
     chosen, costs = found.point.chosen, found.costs
     others = {option: cost for option, cost in costs.layers[name].items() if option != chosen[name]}
     without = replace(costs, layers={**costs.layers, name: others})
     own = (name, chosen[name], found.losses.of(name, chosen[name]), costs.layers[name][chosen[name]])
     try:
-        second = solve(found.losses, without, budget, found.correction)
+        second = solve(found.losses, without, found.budget, found.correction)
     except CapacityError:
         return Reason(*own, None, None, 0.0)
     more = (found.losses.total(second) - total) / max(total, 1e-300)
@@ -83,7 +75,7 @@ def as_json(request: Request, found: Found) -> dict[str, Any]:
                 "runner_up_cost": None if reason.runner_up_cost is None else _cost(found.costs, reason.runner_up_cost),
                 "more_loss": reason.more_loss,
             }
-            for reason in reasons(request, found)
+            for reason in reasons(found)
         ],
     }
 

@@ -69,7 +69,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search has found. point: the plan, with measured sizes; int8: the same for the plan of int8 throughout."""
+    """What a search has found. point: the plan, with measured sizes; int8: the same for the plan of int8 throughout.
+
+    budget: what the integer program was given in the end.
+    """
 
     plan: Plan
     point: Point
@@ -80,6 +83,7 @@ class Found:
     correction: Correction
     real: Quality
     builds: int
+    budget: Budget
 
 
 def tune(
@@ -167,6 +171,7 @@ class _Search:
             correction,
             self.real,
             self.builds,
+            budget,
         )
 
     def _plan(self, chosen: Chosen) -> Plan:
