@@ -55,6 +55,13 @@ def _sum(shape: tuple[int, ...], scales: tuple[float, float, float], other: tupl
     return Pair(node, _drawn(shape, 1), _drawn(other or shape, 2))
 
 
+def _ties(op: str, input_shape: tuple[int, ...], weight_shape: tuple[int, ...]) -> Case:
+    """Factors that are powers of two: many sums lie halfway between two outputs, on both sides of 0."""
+    case = make_case(op, input_shape, weight_shape, 11, shifts=(-6, -5))
+    case.node.params["multiplier"] = np.full_like(case.node.params["multiplier"], 2**30)
+    return case
+
+
 def layers() -> dict[str, list[Case]]:
     """Fresh layers by operator: channels on both sides of every length of vector, all borders, extremes."""
     return {
@@ -68,6 +75,8 @@ def layers() -> dict[str, list[Case]]:
             make_case("conv2d", (1, 2, 2, 4), (5, 3, 3, 4), 7, pads=(4, 4, 4, 4), input_zero_point=-128),
             make_case("conv2d", (1, 4, 5, 140), (40, 1, 1, 140), 8, extreme=1, input_zero_point=127),
             make_case("conv2d", (1, 3, 3, 8), (4, 2, 2, 8), 9, shifts=(-31, -1), clamp=(-10, 31)),
+            make_case("conv2d", (1, 3, 4, 60), (40, 1, 1, 60), 12, shifts=(-2, -1)),  # beyond 16 bits
+            _ties("conv2d", (1, 8, 8, 1), (40, 1, 1, 1)),
             constant_channels(make_case("conv2d", (1, 4, 4, 8), (70, 3, 3, 8), 10, **SAME)),
         ],
         "dense": [
@@ -86,12 +95,13 @@ def layers() -> dict[str, list[Case]]:
             make_case("depthwise_conv2d", (1, 1, 2, 2), (3, 3, 2), 6, input_zero_point=99, **SAME),
             make_case("depthwise_conv2d", (1, 2, 2, 4), (3, 3, 4), 7, pads=(4, 4, 4, 4), input_zero_point=-128),
             make_case("depthwise_conv2d", (1, 5, 5, 9), (3, 3, 9), 8, extreme=1, **SAME),
+            _ties("depthwise_conv2d", (1, 8, 8, 40), (1, 1, 40)),
             constant_channels(make_case("depthwise_conv2d", (1, 5, 5, 71), (3, 3, 71), 9, **SAME)),
         ],
         "add": [
             _sum((1, 5, 5, 13), (0.5, 3.0, 0.9)),
             _sum((1, 300), (1e-3, 0.7, 0.3)),
-            _sum((1, 4, 4, 40), (1.0, 1.0, 1.0), (1, 1, 1, 40)),
+            _sum((1, 4, 4, 40), (1.0, 1.0, 2.0), (1, 1, 1, 40)),
         ],
         "avg_pool2d": [
             _pool("avg_pool2d", (1, 7, 5, 70), kernel=(3, 2), strides=(2, 1), pads=(1, 0, 1, 1)),
@@ -100,7 +110,8 @@ def layers() -> dict[str, list[Case]]:
         ],
         "max_pool2d": [
             _pool("max_pool2d", (1, 7, 5, 300), kernel=(3, 2), strides=(2, 1), pads=(1, 0, 1, 1)),
-            _pool("max_pool2d", (1, 6, 6, 3), kernel=(2, 2), strides=(2, 2), clamp_min=-20.0, clamp_max=11.0),
+            _pool("max_pool2d", (1, 20, 20, 3), kernel=(2, 2), strides=(2, 2), clamp_min=-1.0, clamp_max=2.0),
+            Case(lowered("max_pool2d", [tensor((1, 4, 4, 5))], kernel=(2, 2)), np.full((1, 4, 4, 5), -128, np.int8)),
         ],
         "lookup": [
             Case(lowered("sigmoid", [tensor((1, 700))]), np.resize(np.arange(-128, 128).astype(np.int8), (1, 700))),
