@@ -31,9 +31,10 @@ def error(s: Settings, samples: Array, oracle: Array) -> float:
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda s: f"{s.rate}-{s.window}-{s.mels}-{s.mfcc}")
 def test_within_one_percent_of_float(front_end: Settings) -> None:
+    """One is promised; the bound is nearer to the 0.11 % that is reached."""
     for name in NAMES:
         samples = signal(name, front_end.rate, front_end.rate // 2)
-        assert error(front_end, samples, real_features(front_end, samples)) < 0.01, name
+        assert error(front_end, samples, real_features(front_end, samples)) < 0.003, name
 
 
 def test_the_float_definition_is_librosas() -> None:
@@ -42,7 +43,7 @@ def test_the_float_definition_is_librosas() -> None:
     for index, front_end in enumerate(FRONT_ENDS):
         samples, theirs = recorded[f"sound{index}"], recorded[f"features{index}"]
         assert np.abs(real_features(front_end, samples) - theirs).max() < 2e-3
-        assert error(front_end, samples, theirs) < 0.01
+        assert error(front_end, samples, theirs) < 0.003
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda s: f"{s.rate}-{s.window}-{s.mels}-{s.mfcc}")

@@ -20,41 +20,75 @@ static int32_t half_product(int32_t x, int32_t weight) {
 #endif
 }
 
+/* The place after `place` when bits count from the top down; half: the number of places. */
+static uint32_t next_reversed(uint32_t place, uint32_t half) {
+  uint32_t bit = half >> 1;
+  for (; place & bit; bit >>= 1) {
+    place ^= bit;
+  }
+  return place | bit;
+}
+
 /* Shifts, windows, and puts the samples in bit-reversed order: even ones as real, odd ones as imaginary parts. */
 static int32_t load(const edgeq_sound_t *sound, const int16_t *samples, int32_t *z) {
   const uint32_t half = 1U << (sound->fft_bits - 1);
-  int32_t exponent = 15;
+  const uint32_t window = (uint32_t)sound->window;
+  int32_t left = 31;
   int32_t size = 0;
   uint32_t place = 0;
-  for (int32_t i = 0; i < sound->window; i++) {
+  for (uint32_t i = 0; i < window; i++) {
     size |= samples[i] ^ (samples[i] >> 15);
   }
   for (; size; size >>= 1) {
-    exponent--;
+    left--;
   }
   for (uint32_t n = 0; n < half; n++) {
-    for (uint32_t part = 0; part < 2; part++) {
-      const uint32_t i = 2 * n + part;
-      const int32_t x = i < (uint32_t)sound->window ? samples[i] * (1 << exponent) : 0;
-      z[2 * place + part] = x ? half_product(x * 65536, sound->shape[i]) : 0;
+    int32_t *point = z + 2 * place;
+    point[0] = 0;
+    point[1] = 0;
+    if (2 * n < window) {
+      point[0] = half_product((int32_t)((uint32_t)samples[2 * n] << left), sound->shape[2 * n]);
     }
-    uint32_t bit = half >> 1;
-    for (; place & bit; bit >>= 1) {
-      place ^= bit;
+    if (2 * n + 1 < window) {
+      point[1] = half_product((int32_t)((uint32_t)samples[2 * n + 1] << left), sound->shape[2 * n + 1]);
     }
-    place |= bit;
+    place = next_reversed(place, half);
   }
-  return exponent;
+  return left - 16;
 }
 
-/* All stages of the complex transform; a stage joins pairs of `width` points. */
+/* The first two stages of the transform, whose twiddles are 1 and -i: no products. */
+static void first_stages(int32_t *z, uint32_t words) {
+  for (int32_t *a = z; a < z + words; a += 8) {
+    const int32_t sum_r = (a[0] >> 1) + (a[2] >> 1);
+    const int32_t sum_i = (a[1] >> 1) + (a[3] >> 1);
+    const int32_t dif_r = (a[0] >> 1) - (a[2] >> 1);
+    const int32_t dif_i = (a[1] >> 1) - (a[3] >> 1);
+    const int32_t more_r = ((a[4] >> 1) + (a[6] >> 1)) >> 1;
+    const int32_t more_i = ((a[5] >> 1) + (a[7] >> 1)) >> 1;
+    /* half_product(x, -2^31) is -((x + 1) >> 1) */
+    const int32_t turn_r = ((a[5] >> 1) - (a[7] >> 1) + 1) >> 1;
+    const int32_t turn_i = -(((a[4] >> 1) - (a[6] >> 1) + 1) >> 1);
+    a[0] = (sum_r >> 1) + more_r;
+    a[1] = (sum_i >> 1) + more_i;
+    a[2] = (dif_r >> 1) + turn_r;
+    a[3] = (dif_i >> 1) + turn_i;
+    a[4] = (sum_r >> 1) - more_r;
+    a[5] = (sum_i >> 1) - more_i;
+    a[6] = (dif_r >> 1) - turn_r;
+    a[7] = (dif_i >> 1) - turn_i;
+  }
+}
+
+/* The other stages; each joins pairs of `width` words. */
 static void transform(const edgeq_sound_t *sound, int32_t *z) {
   const uint32_t words = 1U << sound->fft_bits;
-  uint32_t step = words;
-  for (uint32_t width = 2; width < words; width *= 2) { /* in words */
+  uint32_t step = words / 4;
+  first_stages(z, words);
+  for (uint32_t width = 8; width < words; width *= 2) {
+    const int32_t *twiddle = sound->twiddles;
     step >>= 1;
-    for (uint32_t i = 0; i < words; i += 2 * width) {
-      int32_t *a = z + i;
+    for (int32_t *a = z; a < z + words; a += 2 * width) {
       int32_t *b = a + width;
       const int32_t tr = b[0] >> 1;
       const int32_t ti = b[1] >> 1;
@@ -64,10 +98,10 @@ static void transform(const edgeq_sound_t *sound, int32_t *z) {
       a[1] = (a[1] >> 1) + ti;
     }
     for (uint32_t k = 2; k < width; k += 2) {
-      const int32_t c = sound->twiddles[k * step];
-      const int32_t d = sound->twiddles[k * step + 1];
-      for (uint32_t i = k; i < words; i += 2 * width) {
-        int32_t *a = z + i;
+      twiddle += 2 * step;
+      const int32_t c = twiddle[0];
+      const int32_t d = twiddle[1];
+      for (int32_t *a = z + k; a < z + words; a += 2 * width) {
         int32_t *b = a + width;
         const int32_t tr = half_product(b[0], c) - half_product(b[1], d);
         const int32_t ti = half_product(b[0], d) + half_product(b[1], c);
