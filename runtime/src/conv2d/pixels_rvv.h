@@ -22,7 +22,7 @@
 /* Vectors can be in no array, hence names made of numbers. */
 #define EDGEQ_DECLARE(p)      \
   EDGEQ_SUMS sums##p = first; \
-  const int8_t *x##p = buffer + (p)*taps;
+  const int8_t *x##p = buffer + (p) * taps;
 #define EDGEQ_MULTIPLY(p) sums##p = EDGEQ_ADD(sums##p, *x##p, w);
 #define EDGEQ_MULTIPLY_1(p) sums##p = EDGEQ_ADD(sums##p, x##p[1], w);
 #define EDGEQ_MULTIPLY_2(p) sums##p = EDGEQ_ADD(sums##p, x##p[2], w);
@@ -35,9 +35,9 @@
     EDGEQ_EACH_PIXEL(multiply)                      \
     weights += channels;                            \
   }
-#define EDGEQ_FINISH(p)                                                                 \
-  if ((p) < count) {                                                                    \
-    EDGEQ_END(output + o + (p)*channels, sums##p, multiplier + o, right + o, &end, vl); \
+#define EDGEQ_FINISH(p)                                                                   \
+  if ((p) < count) {                                                                      \
+    EDGEQ_END(output + o + (p) * channels, sums##p, multiplier + o, right + o, &end, vl); \
   }
 
 /* Gathers `rows` runs of `run` bytes, `line` bytes apart. */
