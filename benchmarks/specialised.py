@@ -30,8 +30,8 @@ from tests.unit.quantized_nodes import lowered, random_arrays, tensor
 
 FILE = Path(__file__).with_suffix(".json")
 BOARDS = ("cortex-m0plus", "cortex-m4", "riscv")
-SAME = {"pads": (1, 1, 1, 1)}
-RELU = {"output_zero_point": -128}
+SAME: dict[str, Any] = {"pads": (1, 1, 1, 1)}
+RELU: dict[str, Any] = {"output_zero_point": -128}
 
 
 def layers() -> dict[str, Case]:

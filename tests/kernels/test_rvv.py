@@ -25,7 +25,7 @@ from tests.unit.quantized_nodes import lowered, tensor
 
 BOARD = "riscv-rvv"
 ROWS = [k for k in kernels() if k.parts.isa == "rvv"]
-SAME = {"pads": (1, 1, 1, 1)}
+SAME: dict[str, Any] = {"pads": (1, 1, 1, 1)}
 
 
 @dataclass
