@@ -5,6 +5,26 @@
 #include "edgeq/edgeq_requantize.h"
 #include "edgeq/edgeq_sound.h"
 
+/* x * x, and x * weight for a weight of at most 2^15: in halves where a long product would be a call. |x| < 2^31. */
+static uint64_t square(int32_t x) {
+#if EDGEQ_WIDE_MULTIPLY
+  return (uint64_t)((int64_t)x * x);
+#else
+  const uint32_t size = (uint32_t)(x < 0 ? -x : x);
+  const uint32_t low = size & 0xffffU;
+  const uint32_t high = size >> 16;
+  return ((uint64_t)(high * high) << 32) + ((uint64_t)(high * low) << 17) + low * low;
+#endif
+}
+
+static uint64_t weighted(uint32_t x, uint32_t weight) {
+#if EDGEQ_WIDE_MULTIPLY
+  return (uint64_t)x * weight;
+#else
+  return ((uint64_t)((x >> 16) * weight) << 16) + (x & 0xffffU) * weight;
+#endif
+}
+
 /* log2 of x > 0 as Q16: the place of the top bit, a table of its next 6 bits, a line over 16 more. */
 static int32_t log2_q16(const uint16_t *logs, uint64_t x) {
   int32_t top = 22;
@@ -31,11 +51,9 @@ static void levels(const edgeq_sound_t *sound, const int32_t *spectrum, int32_t 
     uint64_t up = 0;
     uint64_t down = 0;
     for (int32_t bin = sound->edges[slope]; bin < sound->edges[slope + 1]; bin++) {
-      const int32_t re = spectrum[2 * bin];
-      const int32_t im = spectrum[2 * bin + 1];
-      const uint64_t power = (uint64_t)((int64_t)re * re) + (uint64_t)((int64_t)im * im);
-      const uint64_t high = (uint64_t)(uint32_t)(power >> 32) * *weight;
-      const uint64_t part = (high << 17) + (((uint64_t)(uint32_t)power * *weight) >> 15);
+      const uint64_t power = square(spectrum[2 * bin]) + square(spectrum[2 * bin + 1]);
+      const uint64_t part =
+          (weighted((uint32_t)(power >> 32), *weight) << 17) + (weighted((uint32_t)power, *weight) >> 15);
       up += part;
       down += power - part;
       weight++;
