@@ -20,8 +20,8 @@ from edgeq.passes.check import check_graph, check_quantized
 from edgeq.passes.lower import lower
 from edgeq.pipeline import compile_model
 from edgeq.quant.observe import observe_ranges
-from edgeq.quant.quality import sqnr_db
 from edgeq.quant.plan import Plan
+from edgeq.quant.quality import sqnr_db
 from edgeq.quant.quantize import quantize_graph
 from edgeq.quant.scales import mean_magnitudes, nearest, optimal_scales
 from edgeq.quant.schemes import NAMES, WeightScheme, parse_scheme, plan_weights

@@ -76,8 +76,8 @@ void edgeq_conv2d_a8_w8_4x2__dsp(const edgeq_conv2d_t *layer, const int8_t *inpu
  * rounded up to a multiple of 16; none up to 32 taps, and for 1x1 without padding. */
 void edgeq_conv2d_a8_w8_4ch__mve(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
-/* RISC-V cores with vectors, groups == 1; 3 pixels at a time, or 6 by half as many channels. weights: [tap][out_c], taps
- * in the order ky, kx, c. scratch: the taps of so many windows. */
+/* RISC-V cores with vectors, groups == 1; 3 pixels at a time, or 6 by half as many channels. weights: [tap][out_c],
+ * taps in the order ky, kx, c. scratch: the taps of so many windows. */
 void edgeq_conv2d_a8_w8_6px__rvv(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 void edgeq_conv2d_a8_w8_3px__rvv(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
