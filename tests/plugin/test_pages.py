@@ -24,6 +24,7 @@ PAGES = (
     "cycles.md",
     "device.md",
     "projects.md",
+    "sound.md",
 )
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
