@@ -47,6 +47,8 @@ def _samples(duration: float, rate: int) -> int:
 @click.option("--shape", default="hann", show_default=True, help="Window: hann or hamming.")
 @click.option("--unit", default="db", show_default=True, help="Of the logarithm: db, ln or log2.")
 @click.option("--floor", type=float, default=1e-10, show_default=True, help="Least power of a band.")
+@click.option("--gain", type=float, default=1.0, show_default=True, help="Features are gain * x + offset.")
+@click.option("--offset", type=float, default=0.0, show_default=True, help="See --gain.")
 @click.option("--network", type=arguments.PATH, metavar="DIR", help="A converted network to write int8 features for.")
 @click.option("-o", "--out", type=arguments.PATH, metavar="DIR", required=True, help="Output folder.")
 @click.option("--name", help="Prefix of all C names.  [default: from the output folder]")

@@ -21,7 +21,7 @@ def features(tables: Tables, samples: Array) -> Array:
         rounded = (levels + (1 << (LOG_BITS - CEPSTRUM_BITS - 1))) >> (LOG_BITS - CEPSTRUM_BITS)
         levels = rounded @ tables.cosines.astype(np.int64).T
     low, high = tables.limits
-    y = requantize(levels, tables.multiplier, tables.shift) + tables.output.zero_point
+    y = requantize(levels + tables.offset, tables.multiplier, tables.shift) + tables.output.zero_point
     return np.asarray(np.clip(y, low, high).astype(np.int8 if tables.output.bits == 8 else np.int16))
 
 

@@ -35,6 +35,7 @@ def fields(tables: Tables) -> dict[str, int]:
         "mels": s.mels,
         "mfcc": s.mfcc,
         "floor": tables.floor,
+        "offset": tables.offset,
         "multiplier": tables.multiplier,
         "shift": tables.shift,
         "zero_point": tables.output.zero_point,

@@ -23,7 +23,8 @@ class Settings:
     cepstral coefficients, 0 for log-Mel. fft: points, a power of two; 0: the smallest that holds a window. low, high:
     the bands' range in Hz; high 0: half the rate. scale, norm: of the Mel filters ("slaney" is librosa's default, "htk"
     HTK's formula; norm "none": peaks of 1). shape: of the window. unit: of the logarithm. floor: the least Mel power
-    that is told from less (librosa's amin).
+    that is told from less (librosa's amin). gain, offset: features are gain * x + offset, x the band or coefficient, as
+    networks are trained on normalized features; gain > 0.
     """
 
     rate: int = 16000
@@ -39,6 +40,8 @@ class Settings:
     shape: str = "hann"
     unit: str = "db"
     floor: float = 1e-10
+    gain: float = 1.0
+    offset: float = 0.0
 
     def __post_init__(self) -> None:
         """Fills in what was left open. Raises UsageError for a combination that makes no sense."""
@@ -62,6 +65,8 @@ class Settings:
             raise UsageError(f"Mel bands from {self.low:g} to {self.high:g} Hz at {self.rate} samples per second")
         if not 2.0**-56 <= self.floor <= 1:
             raise UsageError(f"a floor of {self.floor:g}", hint="from 1.4e-17 to 1; librosa's is 1e-10")
+        if not (0 < self.gain < math.inf and abs(self.offset) < math.inf):
+            raise UsageError(f"a gain of {self.gain:g} and an offset of {self.offset:g}", hint="the gain is above 0")
         for what, value, choices in (
             ("Mel scale", self.scale, SCALES),
             ("norm", self.norm, NORMS),

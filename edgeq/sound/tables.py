@@ -26,8 +26,10 @@ CEPSTRUM_BITS = 9
 """Bits behind the point of the logarithms that enter the cosine transform; they have 7 before it."""
 LOG_LIMIT = 64
 """No logarithm reaches this: powers are under 2**24, floors are at least 2**-56."""
-ROW_LIMIT = 65535
-"""Most that the |cosines| of a row add up to, so that a row times int16 stays in 32 bits."""
+ROW_LIMIT = 32767
+"""Most that the |cosines| of a row add up to, so that a row times int16 leaves a bit for the offset."""
+OFFSET_LIMITS = {True: 2**30, False: 2**24}
+"""|offset| of MFCC, and of logarithms, is under this; with it, values stay under 2**31 and 2**25."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Tables:
     logs: Array  # uint16 [65], Q15: log2(1 + i / 64)
     cosines: Array  # int16 [mfcc, mels]
     floor: int  # Q16
+    offset: int  # added to logarithms, Q16, or to sums of cosines
     multiplier: int
     shift: int
 
@@ -70,7 +73,7 @@ def make_tables(settings: Settings, output: Output | None = None) -> Tables:
     Raises UsageError when an output's scale is too small for 32-bit arithmetic.
     """
     s = settings
-    unit = UNITS[s.unit]
+    unit = UNITS[s.unit] * s.gain
     bits = s.fft.bit_length() - 1
     angle = 2 * np.pi * np.arange(s.fft // 2) / s.fft
     corners = mel_corners(s)
@@ -79,11 +82,13 @@ def make_tables(settings: Settings, output: Output | None = None) -> Tables:
     cosines, cosine_bits = _cosines(s)
     behind = CEPSTRUM_BITS + cosine_bits if s.mfcc else LOG_BITS
     if output is None:
-        whole = math.log2(LOG_LIMIT) + (math.log2(s.mels) / 2 if s.mfcc else 0)
+        whole = math.log2(LOG_LIMIT * (math.sqrt(s.mels) if s.mfcc else 1) + abs(s.offset) / unit)
         output = Output(unit * 2.0 ** -math.floor(15 - whole))
     multiplier, shift = quantize_multiplier(unit * 2.0**-behind / output.scale)
-    # Cosines fill 32 bits; logarithms have 22 bits.
-    if shift > (0 if s.mfcc else 8):
+    offset = s.offset / unit * 2.0**behind
+    if abs(offset) >= OFFSET_LIMITS[bool(s.mfcc)]:
+        raise UsageError(f"an offset of {s.offset:g} is too large for a gain of {s.gain:g}")
+    if shift > (0 if s.mfcc else 6):
         raise UsageError(f"a scale of {output.scale:g} is too fine for these features", hint="choose a larger one")
     return Tables(
         settings=s,
@@ -97,6 +102,7 @@ def make_tables(settings: Settings, output: Output | None = None) -> Tables:
         logs=np.rint(np.log2(1 + np.arange(LOG_STEPS + 1) / LOG_STEPS) * 2**15).astype(np.uint16),
         cosines=cosines,
         floor=round(math.log2(s.floor) * 2**LOG_BITS),
+        offset=round(offset),
         multiplier=multiplier,
         shift=shift,
     )

@@ -64,8 +64,8 @@ def librosa_features(s: Settings, samples: Array) -> Array:
 def _finish(s: Settings, mel: Array) -> Array:
     logs = 10 * np.log10(np.maximum(mel, s.floor)) * _FACTORS[s.unit]
     if not s.mfcc:
-        return np.asarray(logs)
+        return np.asarray(logs * s.gain + s.offset)
     k, m = np.arange(s.mfcc), np.arange(s.mels)
     basis = np.sqrt(2 / s.mels) * np.cos(np.pi * np.outer(m + 0.5, k) / s.mels)
     basis[:, 0] /= np.sqrt(2)
-    return np.asarray(logs @ basis)
+    return np.asarray(logs @ basis * s.gain + s.offset)

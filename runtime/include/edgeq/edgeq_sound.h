@@ -37,6 +37,7 @@ typedef struct {
   const uint16_t *logs;    /* log2(1 + i / 64), Q15: [65] */
   const int16_t *cosines;  /* [mfcc][mels]; null for log-Mel */
   int32_t floor;           /* least logarithm, Q16 */
+  int32_t offset;          /* added to logarithms, Q16: |.| < 2^24; or to sums of cosines: < 2^30 */
   int32_t multiplier;      /* from logarithms or sums of cosines to features, as in edgeq_requantize.h */
   int32_t shift;
   int32_t zero_point;

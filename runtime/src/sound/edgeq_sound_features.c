@@ -72,7 +72,7 @@ static void levels(const edgeq_sound_t *sound, const int32_t *spectrum, int32_t 
 }
 
 static void store(const edgeq_sound_t *sound, void *features, int32_t index, int32_t value) {
-  const int32_t y = edgeq_requantize(value, sound->multiplier, sound->shift);
+  const int32_t y = edgeq_requantize(value + sound->offset, sound->multiplier, sound->shift);
   if (sound->output_bits == 8) {
     ((int8_t *)features)[index] = edgeq_output(y, sound->zero_point, INT8_MIN, INT8_MAX);
   } else {
