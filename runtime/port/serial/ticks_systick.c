@@ -24,6 +24,8 @@ void edgeq_ticks_init(void) {
   RVR = LAST;
   CVR = 0; /* any write clears it; it reloads at the next tick */
   CSR = CSR_RUN_INTERRUPT_CORE_CLOCK;
+  while (CVR == 0u) { /* until then it would read as the end of a round, and the clock would go back */
+  }
 }
 
 uint64_t edgeq_ticks(void) {
