@@ -27,8 +27,8 @@ from tests.unit.quantized_nodes import lowered, tensor
 from tests.unit.test_kernels_accumulate import GRID
 
 BOARDS = ("cortex-m0plus", "cortex-m3", "cortex-m4", "riscv")
-ROWS = [k for k in kernels() if k.overlap and "mve" not in k.isa]
-"""Nothing here traces MVE: `test_mve` runs those kernels with shared memory and compares the bits."""
+ROWS = [k for k in kernels() if k.overlap and not {"mve", "rvv"} & set(k.isa)]
+"""Nothing here traces vectors: `test_mve` and `test_rvv` run those kernels with shared memory and compare the bits."""
 
 
 def _board(kernel: Kernel) -> str:
