@@ -64,12 +64,6 @@ def test_groups_on_the_host(kernel: Kernel, folder: Path) -> None:
         np.testing.assert_array_equal(run_on_host(kernel, case, program), case.expected(), err_msg=str(case.node.attrs))
 
 
-@pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
-def test_clang_has_no_complaint(kernel: Kernel, folder: Path) -> None:
-    need("clang")
-    host_program(kernel, "clang", folder)
-
-
 @pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m3", "riscv"])
 @pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
 def test_groups_on_the_core(kernel: Kernel, board: str, folder: Path) -> None:

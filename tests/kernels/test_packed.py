@@ -139,13 +139,6 @@ def test_layers_at_the_edges(kernel: Kernel, folder: Path) -> None:
         _check_on_host(kernel, case, folder)
 
 
-@pytest.mark.parametrize("kernel", [*SUMS, *POOLS], ids=lambda k: k.name)
-def test_clang(kernel: Kernel, folder: Path) -> None:
-    """The second compiler accepts the kernel without a warning."""
-    need("clang")
-    host_program(kernel, "clang", folder)
-
-
 @st.composite
 def geometry(draw: st.DrawFn) -> dict[str, tuple[int, ...]]:
     """An image, a window that fits it, and how it moves."""

@@ -93,13 +93,6 @@ def test_without_wide_multiplication(kernel: Kernel, folder: Path) -> None:
             _check(kernel, case, folder, ("EDGEQ_WIDE_MULTIPLY=0",))
 
 
-@pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
-def test_clang(kernel: Kernel, folder: Path) -> None:
-    """The second compiler accepts the kernel without a warning."""
-    need("clang")
-    host_program(kernel, "clang", folder)
-
-
 def test_every_layer_of_the_grid_has_a_kernel_and_every_kernel_a_layer() -> None:
     for kernel in ROWS:
         assert any(_fits(kernel, c) for c in GRID.values()), kernel.name
