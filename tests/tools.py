@@ -78,6 +78,7 @@ _TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "stm32loader": (_package("stm32loader"), "pip install 'edgeq[flash]'"),
     "esptool": (_package("esptool", "intelhex"), "pip install 'edgeq[flash]'"),
+    "uf2utils": (_package("uf2utils"), "pip install uf2utils"),
     "pyocd": (_package("pyocd"), "pip install 'edgeq[flash]'"),
     "adafruit-nrfutil": (_package("nordicsemi"), "pip install 'edgeq[flash]'"),
     "cmake": (_command("cmake"), "apt install cmake"),

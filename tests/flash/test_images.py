@@ -58,6 +58,22 @@ def test_uf2_as_its_specification_reads_it(chunks: list[Chunk]) -> None:
 
 
 @given(programs())
+@settings(max_examples=20)
+def test_uf2_as_the_package_uf2utils_reads_it(chunks: list[Chunk]) -> None:
+    need("uf2utils")
+    from uf2utils.block import DataBlock
+
+    file, memory = uf2(chunks, PICO_FAMILY), {}
+    for start in range(0, len(file), 512):
+        block = DataBlock.fromBlock(bytearray(file[start : start + 512]))
+        assert block.header.family.name == "RP2040"
+        memory |= {block.header.address + i: byte for i, byte in enumerate(block.payload[: block.header.payload_size])}
+    wanted = bytes_of(chunks)
+    assert wanted.keys() <= memory.keys()
+    assert all(memory[address] == byte for address, byte in wanted.items())
+
+
+@given(programs())
 @settings(max_examples=30)
 def test_intel_hex_as_the_package_intelhex_reads_it(chunks: list[Chunk]) -> None:
     need("esptool")
