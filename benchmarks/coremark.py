@@ -28,7 +28,8 @@ _MANIFEST = {
     "name": "run",
     "inputs": [{"name": "nothing", "bytes": 4, "offset": 0}],
     "outputs": [{"name": "validated", "bytes": 1, "offset": 8}],
-    "steps": [{"outputs": [{"name": "validated", "offset": 8, "bytes": 1, "dtype": "int8"}]}],
+    "state_bytes": 0,
+    "steps": [{"outputs": [{"name": "validated", "offset": 8, "in_state": False, "bytes": 1, "dtype": "int8"}]}],
 }
 
 
