@@ -26,8 +26,12 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
 def test_a_missing_compiler_says_how_to_get_one(board: Board) -> None:
     assert available_compilers(board) == []
-    with pytest.raises(ToolchainError, match=r"pip install 'edgeq\[emulate\]'.*apt install gcc-"):
+    with pytest.raises(
+        ToolchainError, match=r"pip install 'edgeq\[emulate\]'" + (".*apt install gcc-" if board.gcc else "")
+    ):
         find_compiler(board)
+    if board.gcc is None:
+        return
     with pytest.raises(ToolchainError, match=r"no gcc .*\n.*apt install gcc-"):
         find_compiler(board, "gcc")
 
