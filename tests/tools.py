@@ -87,6 +87,7 @@ _TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "idf-component-manager": (_package("idf_component_tools"), "pip install idf-component-manager"),
     "pykwalify": (_package("pykwalify"), "pip install pykwalify"),
     "kconfiglib": (_package("kconfiglib"), "pip install kconfiglib"),
+    "west": (_package("west"), "pip install west"),
     "make": (_command("make"), "apt install make"),
     "shared": (lambda: (shared() / "models").is_dir(), "put the folder beside the checkout or set EDGEQ_SHARED"),
 }

@@ -168,6 +168,20 @@ def test_espressifs_component_manager_reads_the_components(tmp_path: Path) -> No
 
 
 @pytest.mark.tools
+def test_zephyr_workspace_is_one_that_west_reads(tmp_path: Path) -> None:
+    """By west's own schema, without fetching what it imports."""
+    need("west")
+    project = written("zephyr", 2, tmp_path / "project")
+    code = (
+        "import sys; from west.manifest import ImportFlag, Manifest\n"
+        "found = Manifest.from_data(open(sys.argv[1]).read(), import_flags=ImportFlag.IGNORE)\n"
+        "print([p.name for p in found.projects], found.yaml_path)\n"
+    )
+    printed = call([sys.executable, "-c", code, project / "west.yml"], tmp_path)
+    assert printed.strip() == "['manifest', 'zephyr'] both_zephyr"
+
+
+@pytest.mark.tools
 def test_zephyr_metadata_fits_its_schemas(tmp_path: Path) -> None:
     need("pykwalify", "kconfiglib")
     project = written("zephyr", 2, tmp_path / "project")
