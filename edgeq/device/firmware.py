@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from edgeq import resources
 from edgeq.boards import Board
 from edgeq.contract import ARENA_ALIGN
 from edgeq.device.protocol import MIN_FRAME_BYTES, About, pack_about
 from edgeq.errors import ModelFileError, UsageError
+from edgeq.templates import environment
 from edgeq.toolchain import Port, Program, build_program, device_port
 
 _MAX_FRAME_BYTES = 1024
@@ -99,22 +98,18 @@ def default_frame_bytes(board: Board) -> int:
 
 def render_device(folders: Sequence[Path], manifests: Sequence[Mapping[str, Any]], board: Board) -> str:
     """The C text of the firmware's main."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.codegen_dir()),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
     ticks = board.ticks
-    return environment.get_template("mains/device.c.j2").render(
-        board=board.name,
-        on_board=not board.is_host,
-        clock_hz=ticks.hz if ticks is not None and ticks.driver in _CORE_COUNTERS else 0,
-        arena_align=ARENA_ALIGN,
-        arena_bytes=max(1, *(int(m["arena_bytes"]) for m in manifests)),
-        models=[_model(folder, manifest) for folder, manifest in zip(folders, manifests, strict=True)],
+    return (
+        environment()
+        .get_template("mains/device.c.j2")
+        .render(
+            board=board.name,
+            on_board=not board.is_host,
+            clock_hz=ticks.hz if ticks is not None and ticks.driver in _CORE_COUNTERS else 0,
+            arena_align=ARENA_ALIGN,
+            arena_bytes=max(1, *(int(m["arena_bytes"]) for m in manifests)),
+            models=[_model(folder, manifest) for folder, manifest in zip(folders, manifests, strict=True)],
+        )
     )
 
 

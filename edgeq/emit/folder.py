@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from edgeq import resources
 from edgeq.contract import PROJECT_MARKER
 from edgeq.emit.manifest import build_manifest
@@ -22,26 +20,16 @@ from edgeq.ir.graph import Graph
 from edgeq.ir.serialize import save_graph
 from edgeq.kernels.select import Choice
 from edgeq.plan.memory import Plan
+from edgeq.templates import environment
 
 _RUNTIME = "edgeq"
 _COMMON_HEADERS = ("edgeq/edgeq_contract.h", "edgeq/edgeq_status.h", "edgeq/edgeq_step.h")
 
 
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.codegen_dir()),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-
-
-def _call_template(environment: jinja2.Environment, family: str) -> str:
+def _call_template(family: str) -> str:
     """The family's own call site where it has one, the common one otherwise."""
     own = f"ops/{family}.c.j2"
-    return own if own in environment.list_templates() else "ops/call.c.j2"
+    return own if own in environment().list_templates() else "ops/call.c.j2"
 
 
 def render_files(
@@ -52,9 +40,8 @@ def render_files(
     manifest = build_manifest(graph, plan, choices, facts, {})
     context, sizes = model_context(plan, choices, name, manifest)
     manifest = build_manifest(graph, plan, choices, facts, sizes)
-    environment = _environment()
     for step in context["steps"]:
-        step["call"] = environment.get_template(_call_template(environment, step["family"])).render(step=step).strip()
+        step["call"] = environment().get_template(_call_template(step["family"])).render(step=step).strip()
     files = {
         f"{_RUNTIME}/{path}": (resources.runtime_dir() / path).read_text("utf-8")
         for path in runtime_files(
@@ -72,7 +59,7 @@ def render_files(
         ("CMakeLists.txt.j2", "CMakeLists.txt"),
         ("Makefile.j2", "Makefile"),
     ):
-        files[path] = environment.get_template(template).render(page)
+        files[path] = environment().get_template(template).render(page)
     return files, manifest
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
-
-from edgeq import resources
 from edgeq.errors import InternalError
+from edgeq.templates import environment
 
 KINDS = ("emulator", "host")
 
@@ -35,34 +33,26 @@ def render_main(manifest: Mapping[str, Any], kind: str) -> str:
         raise InternalError(f"no harness of kind {kind!r}; there are {', '.join(KINDS)}")
     name = str(manifest["name"])
     steps = manifest["steps"]
-    return _template().render(
-        kind=kind,
-        name=name,
-        upper=name.upper(),
-        state_bytes=int(manifest["state_bytes"]),
-        counts=max(len(steps) + 2, 3),  # the harness calibrates itself with three
-        input_bytes=_sizes(manifest["inputs"]),
-        output_bytes=_sizes(manifest["outputs"]),
-        regions=[
-            {"step": i, "in_state": int(out["in_state"]), "offset": int(out["offset"]), "bytes": int(out["bytes"])}
-            for i, step in enumerate(steps)
-            for out in step["outputs"]
-        ]
-        or [{"step": 0, "in_state": 0, "offset": 0, "bytes": 0}],  # C has no empty tables
+    return (
+        environment()
+        .get_template("mains/harness.c.j2")
+        .render(
+            kind=kind,
+            name=name,
+            upper=name.upper(),
+            state_bytes=int(manifest["state_bytes"]),
+            counts=max(len(steps) + 2, 3),  # the harness calibrates itself with three
+            input_bytes=_sizes(manifest["inputs"]),
+            output_bytes=_sizes(manifest["outputs"]),
+            regions=[
+                {"step": i, "in_state": int(out["in_state"]), "offset": int(out["offset"]), "bytes": int(out["bytes"])}
+                for i, step in enumerate(steps)
+                for out in step["outputs"]
+            ]
+            or [{"step": 0, "in_state": 0, "offset": 0, "bytes": 0}],  # C has no empty tables
+        )
     )
 
 
 def _sizes(tensors: Sequence[Mapping[str, Any]]) -> list[int]:
     return [int(tensor["bytes"]) for tensor in tensors]
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.codegen_dir()),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return environment.get_template("mains/harness.c.j2")

@@ -34,11 +34,11 @@ ALLOWED: dict[str, set[str]] = {
     "boards": set(),
     "kernels": {"ir", "ops", "formats", "boards"},
     "plan": {"ir", "ops", "formats", "kernels"},
-    "emit": {"ir", "ops", "formats", "kernels", "plan"},
+    "emit": {"ir", "ops", "formats", "kernels", "plan", "templates"},
     # The C, compiled and run: from here on nothing knows the graph.
     "toolchain": {"boards"},
-    "emulate": {"boards", "toolchain", "npz"},
-    "device": {"boards", "toolchain", "npz"},
+    "emulate": {"boards", "toolchain", "npz", "templates"},
+    "device": {"boards", "toolchain", "npz", "templates"},
     "flash": {"boards", "emulate", "device"},
     "projects": {"boards", "templates"},
     # A front end is integers and C of its own; of a network it reads the manifest.
