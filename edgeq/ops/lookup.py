@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import numpy as np
@@ -13,6 +14,7 @@ from edgeq.ops.fixed_point import quantize_multiplier, requantize
 from edgeq.ops.inferences import Operands, operand, require_int8
 from edgeq.ops.row_window import EACH_ROW, RowWindow
 
+_erf = np.vectorize(math.erf, otypes=[np.float64])
 EVERY_INT8 = np.arange(-128, 128, dtype=np.int64)
 
 
@@ -46,6 +48,25 @@ class TableOperator(Operator):
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
         return [node.params["table"][operand(inputs, 0).view(np.uint8)]]
+
+
+class RealTable(TableOperator):
+    """Base of the tables that are the real function: dequantize, function, scale in float64, rounded."""
+
+    def integers(self, node: Node, q: Array) -> Array:
+        x, y = node.input(0), node.output
+        return round_half_away(self.real(node, x.scale * (q - x.zero_point)) / y.scale) + y.zero_point
+
+
+def erf(x: Array) -> Array:
+    """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x, for float64 reals."""
+    return np.asarray(_erf(x))
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)) of reals, without overflow."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0, small) / (1.0 + small)
 
 
 def round_half_away(x: Array) -> Array:

@@ -3,29 +3,21 @@ function in double precision, rounded."""
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
 
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.ops.lookup import TableOperator, round_half_away
+from edgeq.ops.lookup import RealTable, erf
 from edgeq.ops.registry import register
 
-_erf = np.vectorize(math.erf, otypes=[np.float64])
 LARGEST = 2.0**100
 """What a power gives where it has no limit, so that tables stay finite."""
 
 
-class _RealTable(TableOperator):
-    def integers(self, node: Node, q: Array) -> Array:
-        x, y = node.input(0), node.output
-        return round_half_away(self.real(node, x.scale * (q - x.zero_point)) / y.scale) + y.zero_point
-
-
 @register
-class Erf(_RealTable):
+class Erf(RealTable):
     """y = 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
 
     name = "erf"
@@ -33,11 +25,11 @@ class Erf(_RealTable):
     summary = "Erf, where it is no gelu"
 
     def real(self, node: Node, x: Array) -> Array:
-        return np.asarray(_erf(x))
+        return erf(x)
 
 
 @register
-class Power(_RealTable):
+class Power(RealTable):
     """y = x ** exponent; of negative x only where the exponent is an integer, 0 otherwise."""
 
     name = "power"

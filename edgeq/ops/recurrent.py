@@ -20,6 +20,7 @@ from edgeq.ir.types import Array
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import check_accumulator, quantize_multipliers, requantize
 from edgeq.ops.inferences import Operands, operand, require_int8
+from edgeq.ops.lookup import sigmoid
 from edgeq.ops.registry import register
 
 SUM_BITS, STATE_BITS = 12, 15
@@ -32,17 +33,12 @@ Step = Callable[[Array, Array, Array], tuple[Array, Array]]
 """(new h, new cell) of a frame [rows, I], h and cell [rows, H]."""
 
 
-def _sigmoid(x: Array) -> Array:
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, small) / (1.0 + small)
-
-
 def _table(function: Array) -> Array:
     return np.clip(np.rint(function * 2.0**STATE_BITS), -(2**15), 2**15 - 1).astype(np.int16)
 
 
 POINTS = np.arange(-128, 129) / 16
-SIGMOID, TANH = _table(_sigmoid(POINTS)), _table(np.tanh(POINTS))
+SIGMOID, TANH = _table(sigmoid(POINTS)), _table(np.tanh(POINTS))
 
 
 def interpolated(table: Array, x: Array) -> Array:
@@ -179,7 +175,7 @@ class Gru(Recurrent):
     gates = 3
 
     def step_real(self, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
-        z, r = _sigmoid(x[:, 0] + h[:, 0]), _sigmoid(x[:, 1] + h[:, 1])
+        z, r = sigmoid(x[:, 0] + h[:, 0]), sigmoid(x[:, 1] + h[:, 1])
         n = np.tanh(x[:, 2] + r * h[:, 2])
         return (1 - z) * n + z * state[0], state[1]
 
@@ -202,7 +198,7 @@ class Lstm(Recurrent):
     gates = 4
 
     def step_real(self, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
-        i, o, f = (_sigmoid(x[:, k] + h[:, k]) for k in range(3))
+        i, o, f = (sigmoid(x[:, k] + h[:, k]) for k in range(3))
         cell = f * state[1] + i * np.tanh(x[:, 3] + h[:, 3])
         return o * np.tanh(cell), cell
 

@@ -13,10 +13,8 @@ import numpy as np
 
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.ops.lookup import TableOperator, round_half_away
+from edgeq.ops.lookup import RealTable, TableOperator, erf, round_half_away, sigmoid
 from edgeq.ops.registry import register
-
-_erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 class _SinglePrecision(TableOperator):
@@ -30,20 +28,6 @@ class _SinglePrecision(TableOperator):
         return round_half_away(scaled.astype(np.float64)) + y.zero_point
 
 
-class _DoublePrecision(TableOperator):
-    """Dequantize, function, scale in float64."""
-
-    def integers(self, node: Node, q: Array) -> Array:
-        x, y = node.input(0), node.output
-        return round_half_away(self.real(node, x.scale * (q - x.zero_point)) / y.scale) + y.zero_point
-
-
-def _sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)) without overflow."""
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, small) / (1.0 + small)
-
-
 @register
 class Sigmoid(_SinglePrecision):
     """y = 1 / (1 + exp(-x))."""
@@ -53,7 +37,7 @@ class Sigmoid(_SinglePrecision):
     summary = "Sigmoid, LOGISTIC"
 
     def real(self, node: Node, x: Array) -> Array:
-        return _sigmoid(x)
+        return sigmoid(x)
 
 
 @register
@@ -91,22 +75,22 @@ class Gelu(_SinglePrecision):
     def real(self, node: Node, x: Array) -> Array:
         if node.attrs["approximate"]:
             return np.asarray(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))))
-        return np.asarray(0.5 * x * (1 + _erf(x * math.sqrt(0.5))))
+        return np.asarray(0.5 * x * (1 + erf(x * math.sqrt(0.5))))
 
 
 @register
-class Silu(_DoublePrecision):
+class Silu(RealTable):
     """y = x / (1 + exp(-x)), also called swish."""
 
     name = "silu"
     summary = "x * Sigmoid(x), Swish"
 
     def real(self, node: Node, x: Array) -> Array:
-        return x * _sigmoid(x)
+        return x * sigmoid(x)
 
 
 @register
-class HardSigmoid(_DoublePrecision):
+class HardSigmoid(RealTable):
     """y = min(max(alpha * x + beta, 0), 1)."""
 
     name = "hard_sigmoid"
