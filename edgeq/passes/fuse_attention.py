@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeq.ir.graph import Graph, Node, Value
-from edgeq.passes.rewrite import Uses, insert_before, is_real, new_node, remove
+from edgeq.passes.rewrite import Uses, insert_before, is_plain, is_real, new_node, remove, value_and_number
 
 MOVERS = ("reshape", "transpose")
 
@@ -49,8 +49,8 @@ def _take_factor(graph: Graph, softmax: Node) -> bool:
     product = uses.private_producer(softmax.input(0), "matmul")
     for value in (softmax.input(0), *(() if product is None else product.inputs)):
         scaling = None if value is None else _moved(uses, value)
-        found = None if scaling is None else _scaled(scaling)
-        if scaling is not None and found is not None:
+        found = value_and_number(scaling) if scaling is not None and is_plain(scaling, "mul") else None
+        if scaling is not None and found is not None and found[1] > 0:
             softmax.attrs["beta"] *= found[1]
             remove(graph, scaling)
             graph.replace_uses(scaling.output, found[0])
@@ -63,16 +63,3 @@ def _moved(uses: Uses, value: Value) -> Node | None:
     while (mover := uses.private_producer(value, *MOVERS)) is not None:
         value = mover.input(0)
     return uses.private_producer(value, "mul")
-
-
-def _scaled(node: Node) -> tuple[Value, float] | None:
-    """(x, c) of a product of x and a positive constant number c."""
-    if any(node.attrs[bound] is not None for bound in ("clamp_min", "clamp_max")):
-        return None
-    for at in (0, 1):
-        factor, x = node.input(at), node.input(1 - at)
-        if factor.is_constant and factor.type.elements == 1 and is_real(factor) and x.shape == node.output.shape:
-            number = float(factor.constant.reshape(()))
-            if number > 0:
-                return x, number
-    return None

@@ -12,7 +12,15 @@ import numpy as np
 
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ir.types import Array
-from edgeq.passes.rewrite import Uses, is_real, new_constant, take_over
+from edgeq.passes.rewrite import (
+    Uses,
+    is_plain,
+    is_real,
+    new_constant,
+    real_number,
+    take_over,
+    value_and_number,
+)
 
 LARGEST_EPSILON = 0.1
 
@@ -28,42 +36,20 @@ def recompose_normalization(graph: Graph) -> bool:
     return changed
 
 
-def _plain(node: Node | None, *ops: str) -> bool:
-    """One of these operators, without a clamp."""
-    bounds = ("clamp_min", "clamp_max")
-    return node is not None and node.op in ops and all(node.attrs.get(bound) is None for bound in bounds)
-
-
-def _number(value: Value | None) -> float | None:
-    """A constant single real."""
-    if value is None or not value.is_constant or value.type.elements != 1 or not value.type.dtype.is_float:
-        return None
-    return float(value.constant.reshape(()))
-
-
-def _split(node: Node) -> tuple[Value, float] | None:
-    """(x, c) of a sum or product of a computed value and a constant number."""
-    for at in (0, 1):
-        number = _number(node.optional(at))
-        if number is not None and node.input(1 - at).shape == node.output.shape:
-            return node.input(1 - at), number
-    return None
-
-
 def _through(uses: Uses, value: Value, op: str) -> tuple[Value, float] | None:
     """(x, c) where `value` is x + c or x * c and has no other reader."""
     node = uses.private_producer(value, op)
-    return _split(node) if node is not None and _plain(node, op) else None
+    return value_and_number(node) if node is not None and is_plain(node, op) else None
 
 
 def _gelu(graph: Graph, node: Node) -> bool:
     """x / 2 * (1 + erf(x / sqrt(2))), the half before, between or after the products."""
-    if not _plain(node, "mul"):
+    if not is_plain(node, "mul"):
         return False
     uses = Uses(graph)
-    half = _split(node)
+    half = value_and_number(node)
     product = node if half is None else uses.private_producer(half[0], "mul")
-    if product is None or not _plain(product, "mul"):
+    if product is None or not is_plain(product, "mul"):
         return False
     factor = 1.0 if half is None else half[1]
     for at in (0, 1):
@@ -89,10 +75,10 @@ def _gelu(graph: Graph, node: Node) -> bool:
 def _normalization(graph: Graph, node: Node) -> bool:
     """d / sqrt(mean(d^2) + epsilon), or d times the reciprocal; d is x - mean(x), or x itself."""
     uses = Uses(graph)
-    if _plain(node, "div"):
+    if is_plain(node, "div"):
         found = _root(uses, node.input(1), 0.5)
         d = node.input(0)
-    elif _plain(node, "mul"):
+    elif is_plain(node, "mul"):
         sides = [(node.input(1 - at), _inverse_root(uses, node.input(at))) for at in (0, 1)]
         d, found = next(((d, root) for d, root in sides if root is not None), (node.input(0), None))
     else:
@@ -114,7 +100,7 @@ def _inverse_root(uses: Uses, value: Value) -> tuple[Value, float] | None:
     if maker is None:
         return None
     if maker.op == "div":
-        return _root(uses, maker.input(1), 0.5) if _number(maker.optional(0)) == 1.0 else None
+        return _root(uses, maker.input(1), 0.5) if real_number(maker.optional(0)) == 1.0 else None
     if maker.attrs["exponent"] == -0.5:
         return _root(uses, value, -0.5)
     return _root(uses, maker.input(0), 0.5) if maker.attrs["exponent"] == -1.0 else None
@@ -134,7 +120,7 @@ def _root(uses: Uses, value: Value, exponent: float) -> tuple[Value, float] | No
         return None
     if square.op == "power":
         return (square.input(0), shifted[1]) if square.attrs["exponent"] == 2.0 else None
-    same = _plain(square, "mul") and square.input(0) is square.input(1)
+    same = is_plain(square, "mul") and square.input(0) is square.input(1)
     return (square.input(0), shifted[1]) if same else None
 
 
@@ -146,7 +132,7 @@ def _last_axis(mean: Node) -> bool:
 def _deviation(uses: Uses, d: Value) -> Value | None:
     """x where d is x - mean(x) over the last axis."""
     difference = uses.producer(d)
-    if difference is None or not _plain(difference, "sub"):
+    if difference is None or not is_plain(difference, "sub"):
         return None
     mean = uses.producer(difference.input(1))
     x = difference.input(0)
@@ -155,7 +141,7 @@ def _deviation(uses: Uses, d: Value) -> Value | None:
 
 def _gain(graph: Graph, node: Node) -> bool:
     """A product or sum with one number per channel, right behind a normalization."""
-    if not _plain(node, "mul", "add"):
+    if not is_plain(node, "mul", "add"):
         return False
     for at in (0, 1):
         vector, norm = node.input(at), Uses(graph).private_producer(node.input(1 - at), "layer_norm")

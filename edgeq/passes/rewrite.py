@@ -53,6 +53,28 @@ def is_real(*values: Value | None) -> bool:
     return all(v is None or v.type.dtype.is_float for v in values)
 
 
+def is_plain(node: Node | None, *ops: str) -> bool:
+    """One of these operators, without a clamp."""
+    bounds = ("clamp_min", "clamp_max")
+    return node is not None and node.op in ops and all(node.attrs.get(bound) is None for bound in bounds)
+
+
+def real_number(value: Value | None) -> float | None:
+    """A constant single real."""
+    if value is None or not value.is_constant or value.type.elements != 1 or not is_real(value):
+        return None
+    return float(value.constant.reshape(()))
+
+
+def value_and_number(node: Node) -> tuple[Value, float] | None:
+    """(x, c) of a sum or product of a computed value, not broadcast, and a constant number."""
+    for at in (0, 1):
+        number = real_number(node.optional(at))
+        if number is not None and node.input(1 - at).shape == node.output.shape:
+            return node.input(1 - at), number
+    return None
+
+
 def new_constant(graph: Graph, base: str, data: Array, quantization: Quantization | None = None) -> Value:
     """A constant under a new name; reals become float32."""
     array = np.ascontiguousarray(data.astype(np.float32) if data.dtype.kind == "f" else data).reshape(data.shape)
