@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,25 @@ def fields(kernel: Kernel) -> list[tuple[str, str]]:
     return found
 
 
+READERS = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static int32_t number(void) {
+  int32_t value;
+  if (fread(&value, 4, 1, stdin) != 1) exit(2);
+  return value;
+}
+static void *block(void) {
+  const size_t bytes = (size_t)number();
+  void *data = bytes ? malloc(bytes) : NULL;
+  if (bytes && fread(data, 1, bytes, stdin) != bytes) exit(2);
+  return data;
+}
+"""
+"""C that reads what the tests write: a number; a block, its size first, into an allocation of just that size."""
+
+
 def _main(kernel: Kernel) -> str:
     lines = []
     for c_type, name in fields(kernel):
@@ -43,21 +63,8 @@ def _main(kernel: Kernel) -> str:
         else:
             lines.append(f"  layer.{name} = ({c_type})number();")
     return f"""
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "{kernel.header}"
-static int32_t number(void) {{
-  int32_t value;
-  if (fread(&value, 4, 1, stdin) != 1) exit(2);
-  return value;
-}}
-static void *block(void) {{
-  const size_t bytes = (size_t)number();
-  void *data = bytes ? malloc(bytes) : NULL;
-  if (bytes && fread(data, 1, bytes, stdin) != bytes) exit(2);
-  return data;
-}}
+{READERS}
 int main(void) {{
   {kernel.descriptor_type} layer;
 {chr(10).join(lines)}
@@ -110,3 +117,11 @@ def run_on_host(kernel: Kernel, case: Case, program: Path) -> Array:
     done = subprocess.run([str(program)], input=message, capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr.decode(errors="replace")[:3000]
     return case.read_output(done.stdout)
+
+
+def check_plain_form(kernel: Kernel, cases: Iterable[Case], folder: Path) -> None:
+    """What stands beside a kernel's assembly for other processors gives the reference's bits, in place where it may."""
+    for case in cases:
+        for places in {(), ("IN_PLACE",) if kernel.in_place_inputs(case.facts) else ()}:
+            program = host_program(kernel, "gcc", folder, places)
+            np.testing.assert_array_equal(run_on_host(kernel, case, program), case.expected())

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from edgeq.kernels.matching import takes
 from edgeq.kernels.registry import Kernel, kernels
 from tests.kernels.cases import Case, constant_channels, make_case
-from tests.kernels.host_runner import host_program, run_on_host
+from tests.kernels.host_runner import check_plain_form
 from tests.kernels.narrow import narrow
 from tests.tools import need
 from tests.unit.quantized_nodes import lowered, tensor
@@ -140,12 +140,7 @@ def test_grid(kernel: Kernel, compiler: str, machines: dict[str, Any]) -> None:
 def test_grid_of_the_plain_form(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What stands beside the assembly for other processors, under sanitizers."""
     need("gcc")
-    folder = tmp_path_factory.mktemp("host")
-    for case in CASES.values():
-        if _fits(kernel, case):
-            for places in {(), ("IN_PLACE",) if kernel.in_place_inputs(case.facts) else ()}:
-                program = host_program(kernel, "gcc", folder, places)
-                np.testing.assert_array_equal(run_on_host(kernel, case, program), case.expected())
+    check_plain_form(kernel, (c for c in CASES.values() if _fits(kernel, c)), tmp_path_factory.mktemp("host"))
 
 
 @st.composite

@@ -14,7 +14,7 @@ from edgeq import resources
 from edgeq.ir.types import Array
 from edgeq.sound import Tables
 from edgeq.sound.render import TABLES, fields
-from tests.kernels.host_runner import SANITIZERS, WARNINGS
+from tests.kernels.host_runner import READERS, SANITIZERS, WARNINGS
 
 SOURCES = tuple(f"src/sound/edgeq_sound_{name}.c" for name in ("features", "spectrum", "stream"))
 
@@ -23,21 +23,8 @@ def _main(numbers: Sequence[str]) -> str:
     lines = [f"  sound.{name} = number();" for name in numbers]
     lines += [f"  sound.{name} = block();" for name in TABLES]
     return f"""
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "edgeq/edgeq_sound.h"
-static int32_t number(void) {{
-  int32_t value;
-  if (fread(&value, 4, 1, stdin) != 1) exit(2);
-  return value;
-}}
-static void *block(void) {{
-  const size_t bytes = (size_t)number();
-  void *data = bytes ? malloc(bytes) : NULL;
-  if (bytes && fread(data, 1, bytes, stdin) != bytes) exit(2);
-  return data;
-}}
+{READERS}
 int main(void) {{
   edgeq_sound_t sound;
 {chr(10).join(lines)}
