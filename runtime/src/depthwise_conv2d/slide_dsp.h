@@ -11,28 +11,10 @@
  * 22 more per channel and piece. The limits are the bytes that must become pairs, and one requantization per 9 MACs.
  */
 #include "edgeq/edgeq_dsp.h"
+#include "piece_3x3.h"
 
-#define POSITION 8 /* words per position: 4 channels of 2 */
+#define POSITION 8 /* words per position: 4 channels of 2; span is 2 positions less than there are */
 #define CHANNEL_WORDS 5
-
-typedef struct {
-  const int8_t *channels;              /* 4 records of CHANNEL_WORDS */
-  uint32_t *positions, *positions_end; /* of the first channel and behind the last */
-  int32_t span;                        /* bytes of positions to slide over, 2 less than there are, a multiple of 3 */
-  int32_t count;                       /* bytes of positions that are outputs */
-  int8_t *output;
-  int32_t step, zero_point;
-} edgeq_piece_t;
-
-#if !EXPAND_PLANE
-
-/* Three lines as they meet a piece: at each position a word of 4 channels, `step` bytes from the one before. */
-typedef struct {
-  const int8_t *at[3];
-  int32_t step[3];
-} edgeq_lines_t;
-
-#endif
 
 #if defined(__ARM_FEATURE_DSP)
 

@@ -10,29 +10,11 @@
  */
 #include "edgeq/edgeq_compiler.h"
 #include "edgeq/edgeq_v7m.h"
+#include "piece_3x3.h"
 
 #define SPAN_MORE 2
-#define POSITION 5 /* words per position */
+#define POSITION 5 /* words per position; positions_end lies as many behind the last */
 #define CHANNEL_WORDS 5
-
-typedef struct {
-  const int8_t *channels;              /* 4 records of CHANNEL_WORDS */
-  uint32_t *positions, *positions_end; /* of the first channel and POSITION words behind */
-  int32_t span;                        /* bytes of positions to walk, a multiple of 3 */
-  int32_t count;                       /* bytes of positions that are outputs */
-  int8_t *output;
-  int32_t step, zero_point;
-} edgeq_piece_t;
-
-#if !EXPAND_PLANE
-
-/* Three lines as they meet a piece: at each position a word of 4 channels, `step` bytes from the one before. */
-typedef struct {
-  const int8_t *at[3];
-  int32_t step[3];
-} edgeq_lines_t;
-
-#endif
 
 #if EDGEQ_V7M_ASSEMBLY
 
