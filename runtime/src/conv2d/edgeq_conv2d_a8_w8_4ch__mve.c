@@ -12,6 +12,10 @@
 #include "edgeq/edgeq_conv2d.h"
 #include "edgeq/edgeq_mve.h"
 
+#define EDGEQ_GATHER_COPY edgeq_mve_copy
+#define EDGEQ_GATHER_FILL edgeq_mve_fill
+#include "gather_window.h"
+
 /* Gathers the window whose first tap is at `from`, all taps inside of the input and neighbours in a row. */
 static inline void gather_inside(const int8_t *from, int32_t rows, int32_t line, int32_t run, int8_t *to) {
   const mve_pred16_t some = vctp8q((uint32_t)run);
@@ -23,34 +27,6 @@ static inline void gather_inside(const int8_t *from, int32_t rows, int32_t line,
   }
   for (; rows > 0; rows--, from += line, to += run) {
     vstrbq_p_s8(to, vldrbq_z_s8(from, some), some);
-  }
-}
-
-/* Gathers the window whose first tap is at row `top`, column `left`; taps outside of the input are its zero point. */
-static EDGEQ_NOINLINE void gather(const edgeq_conv2d_t *layer, const int8_t *input, int32_t top, int32_t left,
-                                  int8_t *to) {
-  const int32_t in_c = layer->in_c, zero = layer->input_zero_point;
-  int32_t y = top;
-  for (int32_t ky = 0; ky < layer->kernel_h; ky++, y += layer->dilation_h) {
-    int32_t x = left, open = layer->kernel_w;
-    if (y < 0 || y >= layer->in_h) {
-      edgeq_mve_fill(to, zero, open * in_c);
-      to += open * in_c;
-      continue;
-    }
-    while (open > 0) {
-      int32_t run = 1;
-      if (x >= 0 && x < layer->in_w) {
-        if (layer->dilation_w == 1)
-          run = open < layer->in_w - x ? open : layer->in_w - x;
-        edgeq_mve_copy(to, input + (y * layer->in_w + x) * in_c, run * in_c);
-      } else {
-        edgeq_mve_fill(to, zero, in_c);
-      }
-      to += run * in_c;
-      open -= run;
-      x += run * layer->dilation_w;
-    }
   }
 }
 
@@ -152,7 +128,7 @@ static inline EDGEQ_INLINE void gathered_windows(const edgeq_conv2d_t *layer, co
       } else if (left >= 0 && left <= last) {
         gather_inside(input + start + left * in_c, rows, line, run, to);
       } else {
-        gather(layer, input, top, left, to);
+        edgeq_gather(layer, input, top, left, to);
       }
       if (!is_short) {
         pixel(layer, window, steps, output);

@@ -19,6 +19,10 @@
 #include "edgeq/edgeq_conv2d.h"
 #include "edgeq/edgeq_rvv.h"
 
+#define EDGEQ_GATHER_COPY edgeq_rvv_copy
+#define EDGEQ_GATHER_FILL edgeq_rvv_fill
+#include "gather_window.h"
+
 /* Vectors can be in no array, hence names made of numbers. */
 #define EDGEQ_DECLARE(p)      \
   EDGEQ_SUMS sums##p = first; \
@@ -44,34 +48,6 @@
 static inline void edgeq_gather_inside(const int8_t *from, int32_t rows, int32_t line, int32_t run, int8_t *to) {
   for (; rows > 0; rows--, from += line, to += run)
     edgeq_rvv_copy(to, from, run);
-}
-
-/* Gathers the window whose first tap is at row `top`, column `left`; taps outside of the input are its zero point. */
-static EDGEQ_NOINLINE void edgeq_gather(const edgeq_conv2d_t *layer, const int8_t *input, int32_t top, int32_t left,
-                                        int8_t *to) {
-  const int32_t in_c = layer->in_c, zero = layer->input_zero_point;
-  int32_t y = top;
-  for (int32_t ky = 0; ky < layer->kernel_h; ky++, y += layer->dilation_h) {
-    int32_t x = left, open = layer->kernel_w;
-    if (y < 0 || y >= layer->in_h) {
-      edgeq_rvv_fill(to, zero, open * in_c);
-      to += open * in_c;
-      continue;
-    }
-    while (open > 0) {
-      int32_t run = 1;
-      if (x >= 0 && x < layer->in_w) {
-        if (layer->dilation_w == 1)
-          run = open < layer->in_w - x ? open : layer->in_w - x;
-        edgeq_rvv_copy(to, input + (y * layer->in_w + x) * in_c, run * in_c);
-      } else {
-        edgeq_rvv_fill(to, zero, in_c);
-      }
-      to += run * in_c;
-      open -= run;
-      x += run * layer->dilation_w;
-    }
-  }
 }
 
 /* All channels of the first `count` pixels in the buffer. */
