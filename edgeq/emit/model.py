@@ -147,9 +147,12 @@ def _remembers(node: Node, plan: Plan) -> bool:
 
 
 def _first_contents(node: Node, plan: Plan, choice: Choice, tables: Tables) -> dict[str, Any]:
-    """What `reset` writes where: a table, repeated until the bytes are full. Scratch starts as zeros."""
+    """What `reset` writes where: a table, repeated until the bytes are full. Scratch ends in zeros."""
     if plan.in_state(node):
-        offset, size, table = plan.scratch_offset(node), choice.scratch_bytes, np.zeros(1, np.uint8)
+        offset, size, first = plan.scratch_offset(node), choice.scratch_bytes, operator(node.op).first_scratch(node)
+        table = np.zeros(size if first.any() else 1, np.uint8)
+        if first.any():
+            table[: first.nbytes] = np.frombuffer(first.tobytes(), np.uint8)
     else:
         offset, size = plan.offset(node.output), node.output.type.bytes
         initial = node.input(1)

@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from edgeq.ir.graph import Attr, Node
 from edgeq.ir.types import Array
 from edgeq.ops.row_window import RowWindow
@@ -38,8 +40,17 @@ class Operator(ABC):
     natural_output: ClassVar[tuple[float, int] | None] = None
     """(scale, zero point) that fits the output whatever the input; taken when edgeq quantizes."""
 
+    wide_natural_output: ClassVar[tuple[float, int] | None] = None
+    """`natural_output` of an output of 16 bits."""
+
     only_natural_output: ClassVar[bool] = False
     """The integer form gives `natural_output` and no other; a pass requantizes after it where need be."""
+
+    gives_wide: ClassVar[bool] = False
+    """Whether it has kernels whose output is int16 (zero point 0), whatever its inputs that may be int16 are."""
+
+    equal_widths: ClassVar[bool] = False
+    """Its kernels for int16 want all inputs in int16."""
 
     keeps_state: ClassVar[bool] = False
     """The output keeps its contents from call to call: it lies in the model's state, not in the arena. Input 1 is a
@@ -86,7 +97,15 @@ class Operator(ABC):
         raise NotImplementedError(f"{self.name} has no integer form")
 
     def keeps_scratch(self, node: Node) -> bool:
-        """Whether the kernel's scratch lasts from call to call: then it lies in the model's state, and starts as 0."""
+        """Whether the kernel's scratch lasts from call to call: then it lies in the model's state."""
+        return False
+
+    def first_scratch(self, node: Node) -> Array:
+        """What scratch that is kept starts with after a reset; zeros follow."""
+        return np.zeros(0, np.uint8)
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        """Whether input `index` may be int16 (zero point 0), given the node's shapes."""
         return False
 
     def macs(self, node: Node) -> int:

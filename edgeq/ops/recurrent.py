@@ -1,8 +1,9 @@
-"""GRU and LSTM layers: int8 in and out, 16 bits for what they remember.
+"""GRU, LSTM and vanilla RNN layers: int8 in and out, 16 bits for what they remember.
 
 Sums of int8 weights become Q3.12 numbers; sigmoid and tanh of those are Q0.15, linear between the 257 points of a
-table. The state h is Q0.15; the cell of an LSTM is a 16-bit number with `cell_bits` bits behind the point. Rounding is
-half up. Inputs are [x[1, T, I], W[gates * H, I], R[gates * H, H], bias of W[gates * H], bias of R[gates * H]].
+table. The state h is Q0.15; the cell of an LSTM, and the state of an RNN with relu, are 16-bit numbers with as many
+bits behind the point as their range leaves. Rounding is half up. Inputs are [x[1, T, I], W[gates * H, I],
+R[gates * H, H], bias of W[gates * H], bias of R[gates * H], first h[H]?, first cell[H]?]; what starts is 0 if absent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from edgeq.errors import ModelDataError
 from edgeq.ir.graph import Node
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import check_accumulator, quantize_multipliers, requantize
 from edgeq.ops.inferences import Operands, operand, require_int8
@@ -27,6 +28,10 @@ SUM_BITS, STATE_BITS = 12, 15
 TABLE_STEP = 8
 """Points of the tables are 2**8 units of Q3.12 apart."""
 MOST_UNITS = 256
+LARGEST_SUM = 2**30
+"""Of the products with inputs and with the state, as Q3.12: their sum must fit 32 bits."""
+STARTS = (5, 6)
+"""Operands with which h and the cell start."""
 HALF = 1 << (STATE_BITS - 1)
 
 Step = Callable[[Array, Array, Array], tuple[Array, Array]]
@@ -59,9 +64,11 @@ class Recurrent(Operator):
 
     attributes: ClassVar = {"stateful": False}
     folds_operands = True
-    natural_output = (1 / 128, 0)
+    natural_output: ClassVar[tuple[float, int] | None] = (1 / 128, 0)
     only_natural_output = True
     gates: ClassVar[int]
+    states: ClassVar[int] = 1
+    """Numbers that a unit remembers: h, or h and a cell."""
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         x, w, r = (node.input(i).shape for i in range(3))
@@ -71,14 +78,22 @@ class Recurrent(Operator):
         for index in (3, 4):
             if node.input(index).shape != w[:1]:
                 raise ValueError(f"bias of shape {list(node.input(index).shape)} for {w[0]} rows")
+        for index in STARTS:
+            first = node.optional(index)
+            if first is not None and first.shape != (units,):
+                raise ValueError(f"a first state of shape {list(first.shape)} for {units} units")
         return [(1, x[1], units)]
 
     def keeps_scratch(self, node: Node) -> bool:
         """The state lies at the start of the scratch."""
         return bool(node.attrs["stateful"])
 
+    def first_scratch(self, node: Node) -> Array:
+        """What the state is after a reset."""
+        return self._first_state(node)
+
     @abstractmethod
-    def step_real(self, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
+    def step_real(self, node: Node, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
         """(new h, new cell) from the products of one step, as [.., gates, H] each with its bias."""
 
     @abstractmethod
@@ -91,21 +106,21 @@ class Recurrent(Operator):
 
         def step(frame: Array, h: Array, cell: Array) -> tuple[Array, Array]:
             products = [p.reshape(len(p), self.gates, units) for p in (frame @ w.T + bias_w, h @ r.T + bias_r)]
-            return self.step_real(products[0], products[1], np.stack([h, cell]))
+            return self.step_real(node, products[0], products[1], np.stack([h, cell]))
 
-        return [self._run(node, x, units, np.float64, step)]
+        first = [np.zeros(units) if i >= len(inputs) or inputs[i] is None else operand(inputs, i) for i in STARTS]
+        return [self._run(node, x, np.stack(first).astype(np.float64), step)]
 
-    def _run(self, node: Node, x: Array, units: int, dtype: type, step: Step) -> Array:
+    def _run(self, node: Node, x: Array, first: Array, step: Step) -> Array:
         """All steps. Inferences of a batch run side by side, or one after the other where the state lives on."""
         calls, frames = x.shape[:2]
         rows = x.reshape(1, calls * frames, -1) if node.attrs["stateful"] else x
-        h: Array = np.zeros((len(rows), units), dtype)
-        cell = h
+        h, cell = (np.repeat(state[None], len(rows), axis=0) for state in first)
         outputs = []
         for t in range(rows.shape[1]):
             h, cell = step(rows[:, t], h, cell)
             outputs.append(h)
-        return np.stack(outputs, axis=1).reshape(calls, frames, units)
+        return np.stack(outputs, axis=1).reshape(calls, frames, -1)
 
     def lower(self, node: Node) -> Params:
         x, y = node.input(0), node.output
@@ -118,15 +133,48 @@ class Recurrent(Operator):
             "inputs": x.shape[2],
             "units": units,
             "stateful": int(node.attrs["stateful"]),
-            "cell_bits": self._cell_bits(node),
+            **self._own_params(node),
         }
-        sides = (("input", 1, x.scale, x.zero_point, 255), ("state", 2, 2.0**-STATE_BITS, 0, 2**15))
+        h_bits, sum_bits = self._state_bits(node)[0], self._sum_bits(node)
+        sides = (("input", 1, x.scale, x.zero_point, 255), ("state", 2, 2.0**-h_bits, 0, 2**15))
         for side, index, scale, zero_point, largest in sides:
-            params |= _products(node, side, index, scale, zero_point, largest)
-        return {**params, "sigmoid": SIGMOID, "tanh": TANH}
+            params |= _products(node, side, index, scale, zero_point, largest, sum_bits)
+        first = self._first_state(node)
+        starts = bool(first.any()) and not node.attrs["stateful"]
+        params |= {"starts": int(starts), "first": first if starts else first[:0]}
+        return {**params, **self._tables(node)}
 
-    def _cell_bits(self, node: Node) -> int:
-        return 0
+    def _sum_bits(self, node: Node) -> int:
+        """Bits behind the point of the products' sums."""
+        return SUM_BITS
+
+    def _state_bits(self, node: Node) -> tuple[int, ...]:
+        """Bits behind the point of h, and of the cell if there is one."""
+        return (STATE_BITS,)
+
+    def _own_params(self, node: Node) -> Params:
+        """What this kind of layer has besides."""
+        return {"cell_bits": 0}
+
+    def _tables(self, node: Node) -> Params:
+        return {"sigmoid": SIGMOID, "tanh": TANH}
+
+    def _first_state(self, node: Node) -> Array:
+        """h and the cell before the first step, int16[states * units]. Raises ModelDataError where they do not fit."""
+        units = node.input(2).shape[1]
+        parts = []
+        for index, bits in zip(STARTS, self._state_bits(node), strict=False):
+            value = node.optional(index)
+            real = np.zeros(units) if value is None else value.quantization.dequantize(value.constant)
+            numbers = np.rint(real * 2.0**bits)
+            if numbers.max() > 2**15 or numbers.min() < -(2**15):
+                raise ModelDataError(f"its state starts at {np.abs(real).max():.4g}, beyond its range", where=node.name)
+            parts.append(np.minimum(numbers, DType.INT16.bounds[1]).astype(np.int16))
+        return np.concatenate(parts)
+
+    def to_output(self, node: Node, h: Array) -> Array:
+        """The int8 output of states."""
+        return np.asarray(np.minimum((h + 128) >> 8, 127))
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
         p = node.params
@@ -140,24 +188,29 @@ class Recurrent(Operator):
         def step(frame: Array, h: Array, cell: Array) -> tuple[Array, Array]:
             return self.step_integer(node, product("input", frame), product("state", h), (h, cell))
 
-        h = self._run(node, operand(inputs, 0).astype(np.int64), units, np.int64, step)
-        return [np.minimum((h + 128) >> 8, 127).astype(np.int8)]
+        first = np.zeros((len(STARTS), units), np.int64)
+        first[: self.states] = self._first_state(node).reshape(self.states, units)
+        h = self._run(node, operand(inputs, 0).astype(np.int64), first, step)
+        return [self.to_output(node, h).astype(np.int8)]
 
     def macs(self, node: Node) -> int:
         return node.input(0).shape[1] * (node.input(1).type.elements + node.input(2).type.elements)
 
 
-def _products(node: Node, side: str, index: int, scale: float, zero_point: int, largest: int) -> Params:
-    """Weights, biases and factors with which sums over inputs or state become Q3.12 numbers."""
+def _products(node: Node, side: str, index: int, scale: float, zero_point: int, largest: int, sum_bits: int) -> Params:
+    """Weights, biases and factors with which sums over inputs or state become numbers with `sum_bits`."""
     w, bias = (node.input(i).quantization.dequantize(node.input(i).constant) for i in (index, index + 2))
     scales = np.maximum(np.abs(w).max(axis=1), 1e-30) / 127
     # A bias must fit 30 bits beside the sum.
     scales = np.maximum(scales, np.abs(bias) / (scale * 2.0**29))
     weights = np.rint(w / scales[:, None]).astype(np.int8)
     sums = np.rint(bias / (scales * scale)).astype(np.int64) - zero_point * weights.sum(axis=1, dtype=np.int64)
-    multipliers, shifts = quantize_multipliers(scales * scale * 2.0**SUM_BITS)
-    bound = int((np.abs(weights.astype(np.int64)).sum(axis=1) * largest + np.abs(sums)).max())
-    check_accumulator(bound, int(shifts.max(initial=0)), node.name)
+    factors = scales * scale * 2.0**sum_bits
+    multipliers, shifts = quantize_multipliers(factors)
+    bounds = np.abs(weights.astype(np.int64)).sum(axis=1) * largest + np.abs(sums)
+    check_accumulator(int(bounds.max()), int(shifts.max(initial=0)), node.name)
+    if (bounds * factors).max() > LARGEST_SUM:
+        raise ModelDataError(f"its sums may reach {(bounds * factors).max() / 2.0**sum_bits:.4g}", where=node.name)
     return {
         f"{side}_weights": weights,
         f"{side}_bias": sums.astype(np.int32),
@@ -174,7 +227,7 @@ class Gru(Recurrent):
     summary = "GRU with linear_before_reset (PyTorch's)"
     gates = 3
 
-    def step_real(self, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
+    def step_real(self, node: Node, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
         z, r = sigmoid(x[:, 0] + h[:, 0]), sigmoid(x[:, 1] + h[:, 1])
         n = np.tanh(x[:, 2] + r * h[:, 2])
         return (1 - z) * n + z * state[0], state[1]
@@ -196,8 +249,9 @@ class Lstm(Recurrent):
     summary = "LSTM"
     attributes: ClassVar = {"stateful": False, "cell_range": 8.0}
     gates = 4
+    states = 2
 
-    def step_real(self, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
+    def step_real(self, node: Node, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
         i, o, f = (sigmoid(x[:, k] + h[:, k]) for k in range(3))
         cell = f * state[1] + i * np.tanh(x[:, 3] + h[:, 3])
         return o * np.tanh(cell), cell
@@ -212,6 +266,13 @@ class Lstm(Recurrent):
         argument = cell << (SUM_BITS - bits) if bits <= SUM_BITS else cell >> (bits - SUM_BITS)
         return scaled(o, interpolated(TANH, argument)), cell
 
-    def _cell_bits(self, node: Node) -> int:
-        whole = math.ceil(math.log2(max(2 * float(node.attrs["cell_range"]), 1.0)))
-        return max(15 - whole, 1)
+    def _state_bits(self, node: Node) -> tuple[int, ...]:
+        return STATE_BITS, bits_beside(2 * float(node.attrs["cell_range"]))
+
+    def _own_params(self, node: Node) -> Params:
+        return {"cell_bits": self._state_bits(node)[1]}
+
+
+def bits_beside(largest: float) -> int:
+    """Bits behind the point of 16-bit numbers up to `largest`, one at least."""
+    return max(15 - math.ceil(math.log2(max(largest, 1.0))), 1)

@@ -374,6 +374,7 @@ HANDLERS: dict[str, Handler] = {
     "mean": _averaged,
     "pad": _padded,
     "reshape": _reshaped,
+    "rnn": _recurrent,
     "slice": _sliced,
     "softmax": _rows,
     "transpose": _transposed,

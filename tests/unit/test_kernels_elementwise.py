@@ -134,14 +134,21 @@ def layer_norm(rng: np.random.Generator) -> Node:
 
 def recurrent(op: str, rng: np.random.Generator) -> Node:
     steps, inputs, units = (int(n) for n in rng.integers(1, 12, 3))
-    rows = {"gru": 3, "lstm": 4}[op] * units
+    rows = {"gru": 3, "lstm": 4, "rnn": 1}[op] * units
     shapes, size = [(rows, inputs), (rows, units), (rows,), (rows,)], float(np.exp(rng.uniform(-3, 3)))
     constants = []
     for shape in shapes:
         data = rng.integers(-32767, 32768, shape).astype(np.int16)
         constants.append(Value("", TensorType(shape, DType.INT16, Quantization.per_tensor(size / 32767, 0)), data))
-    cell = {"cell_range": float(rng.choice([0.5, 8.0, 1000.0]))} if op == "lstm" else {}
     x = tensor((1, steps, inputs), (float(np.exp(rng.uniform(-5, 0))), int(rng.integers(-128, 128))))
+    if rng.integers(2):
+        for _ in range(2 if op == "lstm" else 1):
+            kind = TensorType((units,), DType.INT16, Quantization.per_tensor(0.9 / 32767, 0))
+            constants.append(Value("", kind, rng.integers(-32767, 32768, units).astype(np.int16)))
+    if op == "rnn":
+        activation, largest = str(rng.choice(["tanh", "relu"])), float(rng.choice([1.0, 20.0]))
+        return lowered(op, [x, *constants], (largest / 255, int(rng.integers(-128, 100))), activation=activation)
+    cell = {"cell_range": float(rng.choice([0.5, 8.0, 1000.0]))} if op == "lstm" else {}
     return lowered(op, [x, *constants], (1 / 128, 0), **cell)
 
 
@@ -164,6 +171,7 @@ LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "slice": slice_,
     "resize_nearest": resize,
     "argmax": argmax,
+    "rnn": lambda rng: recurrent("rnn", rng),
 }
 FAMILIES = sorted({operator(op).kernels for op in LAYERS})
 KERNELS = [k for family in FAMILIES for k in kernels_for(family) if k.parts.activations == "a8"]

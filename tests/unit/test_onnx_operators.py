@@ -23,7 +23,8 @@ def ints(*values: int) -> np.ndarray[Any, Any]:
 def one(op: str, inputs: dict[str, Any], consts: dict[str, Any] | None = None, opset: int = 13, **attrs: Any) -> bytes:
     """A model of one node with output y."""
     consts = consts or {}
-    return make_model([node(op, [*inputs, *consts], "y", **attrs)], inputs, ["y"], consts, opset=opset)
+    given = {name: data for name, data in consts.items() if name}  # "": an operand left out
+    return make_model([node(op, [*inputs, *consts], "y", **attrs)], inputs, ["y"], given, opset=opset)
 
 
 R = {"x": (5, 1, 3)}
@@ -63,6 +64,14 @@ CASES: dict[str, bytes] = {
     "lstm": one("LSTM", R, rows(4), hidden_size=4),
     "lstm_backwards": one(
         "LSTM", R, {k: v for k, v in rows(4).items() if k != "b"}, hidden_size=4, direction="reverse"
+    ),
+    "rnn": one("RNN", R, rows(1), hidden_size=4),
+    "rnn_relu_both_ways": one(
+        "RNN", R, rows(1, 2), hidden_size=4, direction="bidirectional", activations=["Relu", "Tanh"]
+    ),
+    "rnn_initial": one("RNN", R, {**rows(1), "": [], "h": array(1, 1, 4)}, hidden_size=4, activations=["Relu"]),
+    "lstm_initial": one(
+        "LSTM", R, {**rows(4), "": [], "h": array(1, 1, 4), "c": array(1, 1, 4, seed=3)}, hidden_size=4
     ),
     "matmul_computed": one("MatMul", {"x": (1, 2, 3, 6), "z": (1, 2, 6, 4)}),
     "matmul_shared": one("MatMul", {"x": (1, 2, 3, 6), "z": (6, 4)}),

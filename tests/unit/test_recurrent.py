@@ -1,4 +1,4 @@
-"""GRU and LSTM: integers against reals, PyTorch's layers in C, and one step per call against the whole sequence."""
+"""GRU, LSTM and RNN: integers against reals, PyTorch's layers in C, one step per call against the whole sequence."""
 
 from __future__ import annotations
 
@@ -25,16 +25,21 @@ from tests.tools import need
 from tests.unit.quantized_nodes import integers, lowered, random_arrays, reals, tensor
 
 STEPS, INPUTS, UNITS = 20, 8, 32
-KINDS = ("GRU", "LSTM")
+KINDS = ("GRU", "LSTM", "RNN", "relu RNN")
 
 
 def layer(op: str, rng: np.random.Generator, steps: int, units: int, size: float) -> Node:
-    rows = {"gru": 3, "lstm": 4}[op] * units
+    rows = {"gru": 3, "lstm": 4}.get(op, 1) * units
     constants = []
     for shape, largest in zip([(rows, 5), (rows, units), (rows,), (rows,)], [size, size, 0.5, 0.5], strict=True):
         kind = TensorType(shape, DType.INT16, Quantization.per_tensor(largest / 32767, 0))
         constants.append(Value("", kind, rng.integers(-32767, 32768, shape).astype(np.int16)))
-    return lowered(op, [tensor((1, steps, 5), (1 / 64, -3)), *constants], (1 / 128, 0))
+    first = TensorType((units,), DType.INT16, Quantization.per_tensor(1 / 32768, 0))
+    constants.append(Value("", first, rng.integers(-32767, 32768, units).astype(np.int16)))
+    x = tensor((1, steps, 5), (1 / 64, -3))
+    if op == "relu rnn":
+        return lowered("rnn", [x, *constants], (1 / 16, -100), activation="relu")
+    return lowered(op, [x, *constants], (1 / 128, 0))
 
 
 def test_tables_are_near_their_functions() -> None:
@@ -45,35 +50,40 @@ def test_tables_are_near_their_functions() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(op=st.sampled_from(["gru", "lstm"]), seed=st.integers(0, 2**31), units=st.integers(1, 20))
+@given(op=st.sampled_from(["gru", "lstm", "rnn", "relu rnn"]), seed=st.integers(0, 2**31), units=st.integers(1, 20))
 def test_integers_follow_the_reals(op: str, seed: int, units: int) -> None:
-    """Within 2 units of 1/128 after 12 steps, with weights as they are after training."""
+    """Within 2 units of the output after 12 steps, with weights as they are after training."""
     rng = np.random.default_rng(seed)
     node = layer(op, rng, 12, units, 1.0 / np.sqrt(units))
     arrays = random_arrays(node, rng)
-    assert np.abs(reals(node, arrays) - integers(node, arrays)).max() <= 2
+    assert np.abs(np.clip(reals(node, arrays), -128, 127) - integers(node, arrays)).max() <= 2
 
 
 def exported(kind: str, both_ways: bool, file: Path) -> None:
-    """Two layers of 32 units and a dense layer, from PyTorch."""
+    """Two layers of 32 units and a dense layer, from PyTorch; those of RNN with tanh start from other states than 0."""
     import torch
     from torch import nn
 
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layers = getattr(nn, kind)(INPUTS, UNITS, 2, batch_first=True, bidirectional=both_ways)
+            options: dict[str, Any] = {"batch_first": True, "bidirectional": both_ways}
+            if kind == "relu RNN":
+                options["nonlinearity"] = "relu"
+            self.layers = getattr(nn, kind.split()[-1])(INPUTS, UNITS, 2, **options)
+            first = torch.linspace(-0.9, 0.9, 2 * (1 + both_ways) * UNITS).reshape(-1, 1, UNITS)
+            self.first = first if kind == "RNN" else None
             self.out = nn.Linear(UNITS * (1 + both_ways), 4)
 
         def forward(self, x: Any) -> Any:
-            return self.out(self.layers(x)[0])
+            return self.out(self.layers(x, self.first)[0])
 
     torch.manual_seed(0)
     network = Net().eval()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         for weights in network.layers.parameters():
-            weights.mul_(2.0)
+            weights.mul_(1.0 if kind == "relu RNN" else 2.0)  # twice as large, relu runs away
         torch.onnx.export(network, (torch.zeros(1, STEPS, INPUTS),), str(file), opset_version=17, dynamo=False)
 
 
@@ -84,7 +94,13 @@ def sequences(count: int) -> Array:
 @pytest.mark.tools
 @pytest.mark.parametrize(
     ("kind", "board", "both_ways"),
-    [("GRU", "cortex-m4", False), ("LSTM", "riscv", False), ("LSTM", "cortex-m0plus", True)],
+    [
+        ("GRU", "cortex-m4", False),
+        ("LSTM", "riscv", False),
+        ("LSTM", "cortex-m0plus", True),
+        ("RNN", "riscv", True),
+        ("relu RNN", "cortex-m4", False),
+    ],
 )
 def test_layers_of_pytorch_in_c(kind: str, board: str, both_ways: bool, tmp_path: Path) -> None:
     need("torch", "cc", "zig", "unicorn", "onnxruntime")
@@ -112,12 +128,13 @@ def test_one_step_per_call_equals_the_whole_sequence(kind: str, tmp_path: Path) 
 
 
 @pytest.mark.tools
-def test_a_stream_of_steps_in_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "kept"), [("LSTM", 3), ("RNN", 2)])
+def test_a_stream_of_steps_in_c(kind: str, kept: int, tmp_path: Path) -> None:
     need("torch", "cc", "zig", "unicorn")
-    exported("LSTM", False, tmp_path / "net.onnx")
+    exported(kind, False, tmp_path / "net.onnx")
     calibration = {"inputs": sequences(8)}
     result = compile_model(tmp_path / "net.onnx", "riscv", out=tmp_path / "m", calibrate=calibration, stream=True)
-    assert result.manifest["state_bytes"] >= 2 * 3 * 2 * UNITS
+    assert result.manifest["state_bytes"] >= 2 * kept * 2 * UNITS
     assert result.verify(samples=40).bit_exact
     with pytest.raises(UsageError, match="starts anew with every window"):
         result.verify(samples=1, reference="original")

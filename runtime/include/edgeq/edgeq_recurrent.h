@@ -1,13 +1,14 @@
-/* What GRU and LSTM layers share: int8 in and out, 16 bits for what they remember. edgeq/ops/recurrent.py is the twin.
+/* What recurrent layers share: int8 in and out, 16 bits for what they remember. edgeq/ops/recurrent.py is the twin.
  *
  * Sums of weights become Q3.12 numbers; sigmoid and tanh of those are Q0.15, linear between the points of a table.
  * The scratch of a layer begins with its state: h[units] as Q0.15, and for LSTM cell[units]. With `stateful` it lives
- * in the state of the model, and lasts from call to call; otherwise every call starts from zeros.
+ * in the state of the model, and lasts from call to call; otherwise every call starts from `first`, or from zeros.
  */
 #ifndef EDGEQ_RECURRENT_H
 #define EDGEQ_RECURRENT_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "edgeq/edgeq_fill.h"
 #include "edgeq/edgeq_requantize.h"
@@ -31,28 +32,50 @@ typedef struct {
   const int32_t *state_bias;
   const int32_t *state_multipliers;
   const int8_t *state_shifts;
+  int32_t starts;         /* whether a sequence starts from `first`, not from zeros */
+  const int16_t *first;   /* h[units], and for LSTM cell[units] */
   const int16_t *sigmoid; /* [257], at -8, -8 + 1/16, ... 8 */
   const int16_t *tanh;    /* [257] */
 } edgeq_recurrent_t;
 
+/* A row of weights times a step's input, plus `sum`. */
+static inline int32_t edgeq_input_sum(const int8_t *weights, const int8_t *input, int32_t count, int32_t sum) {
+  for (int32_t i = 0; i < count; i++) {
+    sum += weights[i] * input[i];
+  }
+  return sum;
+}
+
+/* A row of weights times the state, plus `sum`. */
+static inline int32_t edgeq_state_sum(const int8_t *weights, const int16_t *h, int32_t count, int32_t sum) {
+  for (int32_t i = 0; i < count; i++) {
+    sum += weights[i] * h[i];
+  }
+  return sum;
+}
+
 /* The product of one row with the step's input, as Q3.12. */
 static inline int32_t edgeq_input_product(const edgeq_recurrent_t *layer, int32_t row, const int8_t *input) {
   const int8_t *weights = layer->input_weights + row * layer->inputs;
-  int32_t sum = layer->input_bias[row];
-  for (int32_t i = 0; i < layer->inputs; i++) {
-    sum += weights[i] * input[i];
-  }
+  const int32_t sum = edgeq_input_sum(weights, input, layer->inputs, layer->input_bias[row]);
   return edgeq_requantize(sum, layer->input_multipliers[row], layer->input_shifts[row]);
 }
 
 /* The product of one row with the state, as Q3.12. */
 static inline int32_t edgeq_state_product(const edgeq_recurrent_t *layer, int32_t row, const int16_t *h) {
   const int8_t *weights = layer->state_weights + row * layer->units;
-  int32_t sum = layer->state_bias[row];
-  for (int32_t i = 0; i < layer->units; i++) {
-    sum += weights[i] * h[i];
-  }
+  const int32_t sum = edgeq_state_sum(weights, h, layer->units, layer->state_bias[row]);
   return edgeq_requantize(sum, layer->state_multipliers[row], layer->state_shifts[row]);
+}
+
+/* Writes what a sequence starts from: `count` numbers of `first`, or zeros without `starts`. */
+static inline void edgeq_start_state(int16_t *state, int32_t starts, const int16_t *first, int32_t count) {
+  const size_t bytes = (size_t)count * sizeof *state;
+  if (starts) {
+    memcpy(state, first, bytes);
+  } else {
+    memset(state, 0, bytes);
+  }
 }
 
 /* A table's function of a Q3.12 number, limited to 16 bits first, as Q0.15. */

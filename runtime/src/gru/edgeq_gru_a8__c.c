@@ -25,7 +25,7 @@ void edgeq_gru_a8__c(const edgeq_gru_t *layer, const int8_t *input, int8_t *outp
   int16_t *const h = (int16_t *)scratch;
   int16_t *const successor = h + units;
   if (!layer->stateful) {
-    memset(h, 0, (size_t)units * sizeof *h);
+    edgeq_start_state(h, layer->starts, layer->first, units);
   }
   for (int32_t t = 0; t < layer->steps; t++) {
     for (int32_t unit = 0; unit < units; unit++) {

@@ -29,7 +29,7 @@ void edgeq_lstm_a8__c(const edgeq_lstm_t *layer, const int8_t *input, int8_t *ou
   int16_t *const cell = h + units;
   int16_t *const successor = cell + units;
   if (!layer->stateful) {
-    memset(h, 0, 2 * (size_t)units * sizeof *h);
+    edgeq_start_state(h, layer->starts, layer->first, 2 * units);
   }
   for (int32_t t = 0; t < layer->steps; t++) {
     for (int32_t unit = 0; unit < units; unit++) {
