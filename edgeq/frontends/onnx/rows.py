@@ -18,7 +18,6 @@ MODULES = (
     "activations",
     "arithmetic",
     "dense",
-    "masks",
     "normalization",
     "qonnx",
     "recurrent",
