@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from edgeq import resources
 from edgeq.boards import PAGE_BYTES, Board, Memory
 from edgeq.errors import CapacityError, ToolchainError
+from edgeq.toolchain.compile import Unit, compile_units, run_compiler
 from edgeq.toolchain.compilers import COMPILE_FLAGS, Compiler, find_compiler
 from edgeq.toolchain.ports import Port, emulator_port, host_port
 from edgeq.toolchain.program import Program, read_program
 
 # Folders of object files; runtime/port/link.ld.in sorts sections by the first two.
 _MODEL, _HARNESS, _LIBRARY = "edgeq-model", "edgeq-harness", "edgeq-library"
-_COMPILE_SECONDS = 300
-_ERROR_LINES = 12
-_TWICE = re.compile(r"(?:multiple definition of|duplicate symbol:?)\W*(\w+)")
 _PROBE_BYTES = 64 << 20
 _SMALL_BYTES = 64 << 10
-
-
-@dataclass(frozen=True)
-class _Unit:
-    source: Path
-    group: str
-    flags: tuple[str, ...] = ()
 
 
 def build_program(
@@ -56,15 +43,16 @@ def build_program(
     """
     tool = find_compiler(board, compiler)
     macros = dict(defines or {})
+    to_debug = port is not None
     if port is None:
         port = host_port() if board.is_host else emulator_port(board)
         board = with_room_for_harness(board)
     work_dir.mkdir(parents=True, exist_ok=True)
     main_path = work_dir / "harness_main.c"
     main_path.write_text(main, encoding="utf-8")
-    units = [_Unit(source.resolve(), _MODEL) for source in sources]
-    units += [_Unit(source, _HARNESS) for source in (*port.sources, main_path.resolve())]
-    units += [_Unit(source, _LIBRARY, ("-fno-builtin",)) for source in port.library]
+    groups = [(source.resolve(), _MODEL) for source in sources]
+    groups += [(source, _HARNESS) for source in (*port.sources, main_path.resolve())]
+    groups += [(source, _LIBRARY) for source in port.library]
     flags = [
         *COMPILE_FLAGS,
         tool.optimize(optimize),
@@ -73,11 +61,18 @@ def build_program(
         *(f"-D{name}={value}" for name, value in (macros | dict(port.macros)).items()),
         *(f"-I{directory.resolve()}" for directory in (*include_dirs, *port.include_dirs)),
     ]
-    objects = _compile_all(tool, units, flags, work_dir)
+    objects = [f"{group}/{index}_{source.stem}.o" for index, (source, group) in enumerate(groups)]
+    for group in {group for _, group in groups}:
+        (work_dir / group).mkdir(exist_ok=True)
+    units = [
+        Unit(source, (work_dir / output).resolve(), ("-fno-builtin",) if group == _LIBRARY else ())
+        for (source, group), output in zip(groups, objects, strict=True)
+    ]
+    compile_units(tool, units, flags, cached=not to_debug)
     elf = work_dir / "program.elf"
     if board.is_host:
         extra = _sanitizers(tool) if sanitize else []
-        _run([*tool.command, *tool.link_flags(board), *extra, *objects, "-o", elf.name], work_dir)
+        run_compiler([*tool.command, *tool.link_flags(board), *extra, *objects, "-o", elf.name], work_dir)
     else:
         _link(tool, board, objects, elf)
     return read_program(elf, board, str(tool), "EDGEQ_PROFILE" in macros)
@@ -105,23 +100,6 @@ def _sanitizers(tool: Compiler) -> list[str]:
     return [f"-fsanitize={checks}", "-fno-sanitize-recover=all"]
 
 
-def _compile_all(tool: Compiler, units: Sequence[_Unit], flags: Sequence[str], work_dir: Path) -> list[str]:
-    """Compiles every unit; object paths are relative to work_dir."""
-    for group in {unit.group for unit in units}:
-        (work_dir / group).mkdir(exist_ok=True)
-    objects = [f"{unit.group}/{index}_{unit.source.stem}.o" for index, unit in enumerate(units)]
-
-    def compile_one(index: int) -> None:
-        unit = units[index]
-        command = [*tool.command, *flags, *unit.flags, "-c", str(unit.source), "-o", objects[index]]
-        _run(command, work_dir)
-
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for _ in pool.map(compile_one, range(len(units))):
-            pass
-    return objects
-
-
 def _link(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) -> None:
     try:
         _link_with(tool, board, objects, elf)
@@ -140,7 +118,7 @@ def _link(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) -> No
 def _link_with(tool: Compiler, board: Board, objects: Sequence[str], elf: Path) -> None:
     script = elf.with_suffix(".ld")
     script.write_text(linker_script(board), encoding="utf-8")
-    _run(
+    run_compiler(
         [
             *tool.command,
             *tool.link_flags(board),
@@ -218,30 +196,3 @@ def _largest(program: Program, in_ram: bool) -> list[str]:
     if in_ram:
         sizes["stack"] = program.board.stack_bytes
     return [f"{name} {sizes[name]}" for name in sorted(sizes, key=lambda name: -sizes[name])[:3]]
-
-
-def _run(command: Sequence[str], directory: Path) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            cwd=directory,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_COMPILE_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except OSError as error:
-        raise ToolchainError(f"cannot start {command[0]}: {error.strerror}") from error
-    except subprocess.TimeoutExpired as error:
-        raise ToolchainError(f"no answer within {_COMPILE_SECONDS} s: {' '.join(command)}") from error
-    if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        first = next((i for i, line in enumerate(lines) if "error" in line.lower()), 0)
-        shown = "\n".join(f"    {line}" for line in lines[first : first + _ERROR_LINES])
-        twice = _TWICE.search("\n".join(lines))
-        raise ToolchainError(
-            f"the compiler failed:\n{shown}\n  command: {' '.join(command)}",
-            hint=f"{twice[1]} is defined twice: put several models together with edgeq combine" if twice else None,
-        )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgeq.boards import Board
-from edgeq.errors import ToolchainError
+from edgeq.toolchain.compile import Unit, compile_units
 from edgeq.toolchain.compilers import COMPILE_FLAGS, find_compiler
 from edgeq.toolchain.ports import emulator_port
 from edgeq.toolchain.program import open_elf
 
-_SECONDS = 300
 _LOADED = 2
 """SHF_ALLOC: sections that a program loads."""
 _WRITTEN = 1
@@ -32,15 +30,9 @@ def object_bytes(
     tool = find_compiler(board, compiler)
     flags = [*COMPILE_FLAGS, tool.optimize(optimize), *tool.target_flags(board)]
     flags += [f"-I{directory.resolve()}" for directory in (*include_dirs, *emulator_port(board).include_dirs)]
-    found = []
-    for index, source in enumerate(sources):
-        output = work_dir / f"{index}.o"
-        command = [*tool.command, *flags, "-c", str(source.resolve()), "-o", str(output)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
-        if done.returncode:
-            raise ToolchainError(f"{source.name} cannot be compiled:\n{done.stderr.strip()}")
-        found.append(_constant_bytes(output))
-    return found
+    units = [Unit(source.resolve(), (work_dir / f"{i}.o").resolve()) for i, source in enumerate(sources)]
+    compile_units(tool, units, flags, cached=True)
+    return [_constant_bytes(unit.output) for unit in units]
 
 
 def _constant_bytes(file: Path) -> int:

@@ -33,6 +33,7 @@ from edgeq.boards import Board, load_board
 from edgeq.ir.types import Array
 from edgeq.kernels.registry import Kernel
 from edgeq.ops import operator
+from edgeq.toolchain.compile import Unit, compile_units
 from edgeq.toolchain.compilers import COMPILE_FLAGS, find_compiler
 from tests.kernels.cases import Case
 from tests.kernels.host_runner import fields
@@ -93,13 +94,12 @@ class Machine:
             script = self.folder / "kernel.ld"
             script.write_text(_LINK)
             shim = runtime / "port" / "shim"
-            objects = []
-            for source in (runtime / kernel.source, shim / "mem.c"):
-                target = Path(f"{stem}-{source.stem}.o")
-                command = [*tool.command, *COMPILE_FLAGS, tool.optimize(self.optimize), *tool.target_flags(self.board)]
-                command += [*self.flags, "-I", str(runtime / "include"), "-I", str(shim)]
-                _call([*command, "-c", str(source), "-o", str(target)])
-                objects.append(str(target))
+            sources = (runtime / kernel.source, shim / "mem.c")
+            units = [Unit(source, Path(f"{stem}-{source.stem}.o")) for source in sources]
+            flags = [*COMPILE_FLAGS, tool.optimize(self.optimize), *tool.target_flags(self.board), *self.flags]
+            flags += [f"-I{folder}" for folder in (runtime / "include", shim)]
+            compile_units(tool, units, flags, cached=True)
+            objects = [str(unit.output) for unit in units]
             elf = f"{stem}.elf"
             link = [*tool.command, *tool.link_flags(self.board), f"-Wl,-T,{script}", f"-Wl,-e,{kernel.name}"]
             _call([*link, "-Wl,--gc-sections", *objects, *tool.libraries(self.board), "-o", elf])

@@ -107,7 +107,8 @@ def test_a_missing_symbol_is_not_taken_for_a_lack_of_room(tmp_path: Path) -> Non
 
 @pytest.mark.tools
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
-def test_the_same_sources_give_the_same_program(compiler: str, tmp_path: Path) -> None:
+def test_the_same_sources_give_the_same_program(compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEQ_CACHE", "off")
     board = load_board("cortex-m4")
     need_compiler(board, compiler)
     one, two = (build(board, tmp_path / name, compiler) for name in ("one", "two"))
