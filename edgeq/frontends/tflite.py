@@ -12,10 +12,11 @@ from edgeq.frontends.tflite_fold import FOLDS
 from edgeq.frontends.tflite_importer import Importer
 from edgeq.frontends.tflite_layers import LAYERS
 from edgeq.frontends.tflite_moves import MOVES
+from edgeq.frontends.tflite_products import PRODUCTS
 from edgeq.frontends.tflite_state import VARIABLES, convert_line, find_lines
 from edgeq.ir.graph import Graph
 
-ROWS = {**LAYERS, **MOVES, **VARIABLES}
+ROWS = {**LAYERS, **MOVES, **PRODUCTS, **VARIABLES}
 """Every operator that is converted, by its name in the schema."""
 
 

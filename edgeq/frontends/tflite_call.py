@@ -237,17 +237,28 @@ class Call:
             )
         return value
 
-    def add_before(self, op: str, value: Value, attrs: Mapping[str, Attr], suffix: str) -> Value:
-        """A node between an operand and the operator, for what TFLite does without saying: flattening and the like."""
+    def add_before(
+        self,
+        op: str,
+        value: Value,
+        attrs: Mapping[str, Attr],
+        suffix: str,
+        others: Sequence[Value] = (),
+        quantization: Quantization | None = None,
+    ) -> Value:
+        """A node between an operand and the operator, for what TFLite does without saying: flattening and the like.
+
+        others: its operands after `value`. quantization: of its result, that of `value` unless told.
+        """
         name = self.importer.unique(f"{self.name}_{suffix}")
         return self.importer.builder.add(
             op,
-            [value],
+            [value, *others],
             attrs,
             name=name,
             output_names=[self.importer.unique(f"{name}_output")],
             dtype=value.type.dtype,
-            quantizations=[value.type.quantization],
+            quantizations=[quantization or value.type.quantization],
         )
 
     def move(self, op: str, inputs: Sequence[Value], attrs: Mapping[str, Attr], *, number: int = 0) -> Value:

@@ -333,6 +333,26 @@ def resize_nearest(d: Draw) -> bytes:
     return single_op_model("RESIZE_NEAREST_NEIGHBOR", [x], [y], options, [_ints(size)], version=3)
 
 
+def _matrix(shape: Sequence[int], *, swapped: bool) -> list[int]:
+    return [*shape[:-2], shape[-1], shape[-2]] if swapped else list(shape)
+
+
+def batch_matmul(d: Draw) -> bytes:
+    """Either factor may serve several products; the second may be constant, and then asymmetric."""
+    batch = d.one([1], [1, 3], [1, 2, 3])
+    rows, depth, columns = d.int(1, 6), d.int(1, 12), d.int(1, 6)
+    adjoint = {"AdjX": d.one(False, True), "AdjY": d.one(False, True)}
+    fewer = d.one(batch, batch, [1] * len(batch), [])
+    left, right = d.one((batch, fewer), (batch, fewer), (fewer, batch))
+    a = d.tensor(_matrix([*left, rows, depth], swapped=adjoint["AdjX"]))
+    b = d.tensor(_matrix([*right, depth, columns], swapped=adjoint["AdjY"]))
+    reach = np.sqrt(depth) * 4000 * a.scale * b.scale if d.quantized else 0
+    if d.int(0, 1):
+        b = d.constant(b.shape, None if not d.quantized else TensorSpec([], scale=b.scale, zero_point=d.one(0, 0, 5)))
+    y = d.tensor([*batch, rows, columns], scale=float(np.float32(reach / d.int(30, 120))))
+    return single_op_model("BATCH_MATMUL", [a, b], [y], adjoint, version=3)
+
+
 def arg_max(d: Draw) -> bytes:
     x = d.tensor(d.shape(d.int(2, 4)))
     axis = d.int(1, len(x.shape) - 1)
@@ -352,6 +372,7 @@ BOTH: dict[str, Callable[[Draw], bytes]] = {
     "ADD": _pairwise("ADD"),
     "SUB": _pairwise("SUB"),
     "MUL": _pairwise("MUL"),
+    "BATCH_MATMUL": batch_matmul,
     "SOFTMAX": softmax,
     "RESHAPE": reshape,
     "SQUEEZE": squeeze,
