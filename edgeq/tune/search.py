@@ -13,6 +13,7 @@ from edgeq.errors import CapacityError, UsageError
 from edgeq.pipeline import compile_model
 from edgeq.quant.apply import settings_of
 from edgeq.quant.plan import Plan, plan_text
+from edgeq.tune.choose import choose
 from edgeq.tune.costs import Costs, Sizes, board_costs, predict
 from edgeq.tune.evolve import refine
 from edgeq.tune.jobs import quality_job, quality_of
@@ -20,15 +21,13 @@ from edgeq.tune.journal import Journal, Progress
 from edgeq.tune.losses import Chosen, Losses
 from edgeq.tune.options import Formats, Options, layer_options
 from edgeq.tune.sensitivity import Question, RunJobs, losses, sensitivity
-from edgeq.tune.solve import Budget, Correction, front, shortlist, solve
+from edgeq.tune.solve import Budget, Correction, front, solve
 from edgeq.tune.subject import Quality, Subject, load_subject
 from edgeq.tune.workers import workers
 
 BUILDS = 8
 """Builds after which a search that always misses its budget gives up."""
 FRONT_POINTS = 12
-SHORTLIST = 6
-"""Plans of the integer program between which their integer graphs decide."""
 BISECTIONS = 4
 """Plans tried between the last of the front that is good enough and the first that is not."""
 
@@ -246,16 +245,18 @@ class _Search:
     def _solved(self, budget: Budget, corrections: Sequence[Correction], missed: Sequence[Chosen]) -> Chosen:
         """The program's choice, with the last correction, or the mildest where that leaves nothing.
 
-        The integer graph decides between the best few: the program's losses are estimates.
+        The integer graph decides between its proposals: the program's losses are estimates.
         """
+
+        def judge(plans: Sequence[Chosen]) -> list[float]:
+            measure = sensitivity(self.request.sensitivity).measure
+            return [measure(quality) for quality in self._quality(plans)]
+
         try:
-            plans = shortlist(self.lost, self.costs, budget, corrections[-1], SHORTLIST, missed)
+            return choose(self.lost, self.costs, budget, corrections[-1], judge, missed)
         except CapacityError:
             mildest = Correction(*(min(getattr(c, f) for c in corrections) for f in ("flash", "ram", "instructions")))
-            plans = shortlist(self.lost, self.costs, budget, mildest, SHORTLIST, missed)
-        measure = sensitivity(self.request.sensitivity).measure
-        true = [measure(quality) for quality in self._quality(plans)]
-        return plans[true.index(min(true))]
+            return choose(self.lost, self.costs, budget, mildest, judge, missed)
 
     def _refined(self, chosen: Chosen, budget: Budget, correction: Correction, missed: Sequence[Chosen]) -> Chosen:
         def fits(plan: Chosen) -> bool:

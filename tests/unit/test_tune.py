@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
@@ -27,16 +27,17 @@ from edgeq.quant.plan import LayerPlan, Plan, plan_text, read_plan
 from edgeq.quant.schemes import WeightScheme, parse_scheme
 from edgeq.report.tuned import render_differences, render_tuned
 from edgeq.tune import search, workers
+from edgeq.tune.choose import SHORTLIST, choose, losses_around
 from edgeq.tune.costs import Costs, LayerCost, Sizes, board_costs, predict
 from edgeq.tune.evolve import refine
 from edgeq.tune.explain import as_json, differences
 from edgeq.tune.jobs import Job, quality_job, quality_of, run_job
 from edgeq.tune.journal import Journal
-from edgeq.tune.losses import Losses
+from edgeq.tune.losses import Chosen, Losses
 from edgeq.tune.options import Formats, layer_options
 from edgeq.tune.page import render_front
 from edgeq.tune.sensitivity import SENSITIVITIES, Question, losses
-from edgeq.tune.solve import Budget, Correction, front, shortlist, solve
+from edgeq.tune.solve import Budget, Correction, front, solve
 from edgeq.tune.subject import Subject, compare, load_subject
 from edgeq.tune.sweep import Interval, Study, beats, sweep
 from tests.tools import need
@@ -54,8 +55,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     return dense_layers(WIDTHS, tmp_path_factory.mktemp("tune") / "net.onnx")
 
 
-def dense_layers(widths: tuple[int, ...], file: Path) -> tuple[Path, dict[str, Any]]:
-    rng = np.random.default_rng(11)
+def dense_layers(widths: tuple[int, ...], file: Path, seed: int = 11) -> tuple[Path, dict[str, Any]]:
+    rng = np.random.default_rng(seed)
     constants, nodes, last = {}, [], "x"
     for i, (size_in, size_out) in enumerate(pairwise(widths)):
         weights = rng.normal(size=(size_out, size_in)) * np.exp(rng.normal(size=(size_out, 1)) * 0.3)
@@ -121,8 +122,15 @@ def test_the_program_finds_what_exhaustive_search_finds(
         assert solve(lost, costs, budget, correction, [found]) != found
 
 
-def test_the_choice_is_nearly_that_of_exhaustive_search_by_true_quality(subject: Subject) -> None:
-    """All 729 plans of six layers, judged by their integer graphs: the choice is within 2 % of the best dB."""
+def test_the_choice_is_nearly_that_of_exhaustive_search_by_true_quality(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All 729 plans of six layers, judged by their integer graphs: what tune chooses is within 2 % of the best dB.
+
+    In this network errors of layers undo each other, and the program's first proposal is 18 % off at a budget. Losses
+    around it mend that, even with a single proposal at a time.
+    """
+    subject = load_subject(*dense_layers(WIDTHS, tmp_path / "net.onnx", seed=12), 48)
     formats = Formats.parse(("int4", "int2"), ())
     options = layer_options(subject.graph, formats)
     costs = board_costs(subject, options, formats, load_board("host"), "balanced")
@@ -131,21 +139,41 @@ def test_the_choice_is_nearly_that_of_exhaustive_search_by_true_quality(subject:
     def jobs(work: Any) -> list[Any]:
         return [results.setdefault(job.key(""), run_job(subject, job)) for job in work]
 
-    question = Question(subject, options, Plan(), 0, jobs)
-    lost = losses(SENSITIVITIES["output-error"], question)
+    def judge(plans: Sequence[Chosen]) -> list[float]:
+        return [quality_of(found).noise for found in jobs([quality_job(Plan(plan), quick=True) for plan in plans])]
+
+    lost = losses(SENSITIVITIES["output-error"], Question(subject, options, Plan(), 0, jobs))
     every = [dict(zip(options, combination, strict=True)) for combination in product(*options.values())]
     sizes = [predict(costs, plan).flash for plan in every]
-    true = [quality_of(run_job(subject, quality_job(Plan(plan), quick=True))).sqnr_db for plan in every]
-    for share in (0.2, 0.4, 0.6, 0.8):
+    decibels = [-10 * np.log10(noise) for noise in judge(every)]
+    first = 1.0
+    for share in np.arange(1, 10) / 10:
         limit = int(min(sizes) + share * (max(sizes) - min(sizes)))
-        best = max(db for db, size in zip(true, sizes, strict=True) if size <= limit)
-        chosen = shortlist(lost, costs, Budget(flash=limit), Correction(), search.SHORTLIST)
-        assert all(predict(costs, plan).flash <= limit for plan in chosen)
-        assert max(true[every.index(plan)] for plan in chosen) >= 0.98 * best
+        best = max(db for db, size in zip(decibels, sizes, strict=True) if size <= limit)
+        for count in (SHORTLIST, 1):
+            monkeypatch.setattr("edgeq.tune.choose.SHORTLIST", count)
+            chosen = choose(lost, costs, Budget(flash=limit), Correction(), judge)
+            assert predict(costs, chosen).flash <= limit
+            assert decibels[every.index(chosen)] >= 0.98 * best
+        first = min(first, decibels[every.index(solve(lost, costs, Budget(flash=limit)))] / best)
+    assert first < 0.9
     points = front(lost, costs, 6)
     flash = [predict(costs, plan).flash for plan in points]
     assert len(points) > 3 and flash == sorted(flash, reverse=True)
     assert [lost.total(p) for p in points] == sorted(lost.total(p) for p in points)
+
+
+def test_losses_around_a_plan_are_those_of_its_neighbours() -> None:
+    small, large = CHOICES[0], CHOICES[2]
+    errors = {"l0": 1.0, "l1": -0.9}
+    layers = {name: dict.fromkeys((small, large)) for name in errors}
+
+    def judge(plans: Sequence[Chosen]) -> list[float]:
+        return [sum(errors[name] for name in errors if plan[name] == large) ** 2 for plan in plans]
+
+    around = losses_around({"l0": large, "l1": large}, layers, judge)
+    assert around.layers["l0"] == {small: pytest.approx(0.81 - 0.01), large: 0}
+    assert around.layers["l1"] == {small: pytest.approx(1 - 0.01), large: 0}
 
 
 def test_the_choice_changes_with_the_board(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
