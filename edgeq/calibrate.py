@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeq.errors import CalibrationError
 from edgeq.ir.graph import Graph
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.npz import load_samples, to_internal
 from edgeq.quant.apply import Settings, apply_methods, settings_of
 from edgeq.quant.calibration import calibrated_ranges
@@ -71,12 +71,14 @@ def _specs(graph: Graph) -> list[dict[str, Any]]:
         {
             "name": value.name,
             "shape": list(value.shape),
-            "dtype": "float32",
+            "dtype": value.type.dtype.value,
             "scale": None,
             "zero_point": None,
             "source_shape": list(facts.get(value.name, {}).get("source_shape", value.shape)),
             "source_perm": facts.get(value.name, {}).get("perm"),
-            "source_dtype": "float32",
+            "source_dtype": facts.get(value.name, {}).get("source_dtype", "float32")
+            if value.type.dtype is DType.INT32
+            else "float32",
         }
         for value in graph.inputs
     ]

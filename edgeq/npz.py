@@ -100,6 +100,8 @@ def _in_format(spec: Spec, integers: Array) -> Array:
     if spec.get("quantizer"):
         values = legal_integers(spec["quantizer"])
         return np.asarray(values[integers.view(np.uint8).astype(np.int64) % len(values)])
+    if spec.get("tokens"):  # those that the table has, and one on either side
+        return np.asarray(integers.view(np.uint32).astype(np.int64) % (spec["tokens"] + 2) - 1, integers.dtype)
     if not spec.get("format"):
         return integers
     values = np.array([v for v in number_format(spec["format"]).values if v is not None], dtype=integers.dtype)

@@ -176,5 +176,11 @@ def _one_node(runtime: Any, node: Any, given: Mapping[str, Array], opset: int) -
 _QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 _IR_VERSION = 8
 """Old enough for every onnxruntime."""
-_ONNX_TYPES = {"tensor(float)": "float32", "tensor(int8)": "int8", "tensor(uint8)": "uint8"}
+_ONNX_TYPES = {
+    "tensor(float)": "float32",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+}
 _RUNTIMES = {".tflite": _run_tflite, ".onnx": _run_onnx}

@@ -310,6 +310,11 @@ def _off_grid(spec: Mapping[str, Any], ours: Array, theirs: Array) -> int:
 def _layer_sqnr(
     folder: Path, graph: Graph, manifest: Mapping[str, Any], given: SampleSet
 ) -> list[dict[str, Any]] | None:
+def _real_input(value: Value, integers: Array) -> Array:
+    """What integers of an input stand for; tokens stand for themselves."""
+    return integers if value.type.quantization is None else value.quantization.dequantize(integers)
+
+
     """SQNR of every step's output against the float network, where edgeq quantized it itself."""
     file = folder / "verify" / "real.npz"
     if not file.is_file():
@@ -319,7 +324,7 @@ def _layer_sqnr(
     ints = {s["name"]: to_internal(s, few.inputs[s["name"]]) for s in specs}
     by_name = {v.name: v for v in graph.inputs}
     reals = {
-        s["name"]: by_name[s["name"]].quantization.dequantize(ints[s["name"]])
+        s["name"]: _real_input(by_name[s["name"]], ints[s["name"]])
         if few.inputs[s["name"]].dtype.kind != "f"
         else to_internal({**s, "dtype": "float32"}, few.inputs[s["name"]])
         for s in specs

@@ -18,6 +18,7 @@ from edgeq.passes.merge_duplicates import merge_duplicates
 from edgeq.passes.merge_reshapes import merge_reshapes
 from edgeq.passes.recompose_activations import recompose_activations
 from edgeq.passes.recompose_normalization import recompose_normalization
+from edgeq.passes.recompose_rotary import recompose_rotary
 from edgeq.passes.remove_identity import remove_identity
 from edgeq.passes.sink_reshapes import sink_reshapes
 from edgeq.passes.tidy_origin import tidy_origin
@@ -34,6 +35,7 @@ ROUND: tuple[Pass, ...] = (
     sink_reshapes,
     recompose_activations,
     recompose_normalization,
+    recompose_rotary,
     use_depthwise,
     fold_batch_norm,
     fold_affine,

@@ -34,7 +34,10 @@ def lint(graph: Graph, seen: Mapping[str, Range], used: Mapping[str, Range]) -> 
     """Findings of a real graph's values and weights. seen: all of the data; used: the ranges that integers cover."""
     found: list[Finding] = []
     makers = {v.name: node for node in graph.nodes for v in node.outputs}
+    whole = {v.name for v in graph.inputs if not v.type.dtype.is_float}
     for name, range_ in seen.items():
+        if name in whole:
+            continue  # tokens
         node = makers.get(name)
         if node is not None and (operator(node.op).keeps_quantization or operator(node.op).natural_output is not None):
             continue

@@ -52,7 +52,7 @@ def quantize_graph(
     plan = plan or Plan()
     quantized = graph.copy()
     chosen: dict[str, Quantization] = {}
-    for value in quantized.inputs:
+    for value in (v for v in quantized.inputs if v.type.dtype.is_float):
         chosen[value.name] = activation_quantization(ranges[value.name])
         _retype(value, chosen[value.name])
     for node in quantized.nodes:

@@ -31,6 +31,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "pad": {"pads": ((0, 0), (1, 1), (1, 1), (0, 0))},
     "reshape": {"shape": (1, 36, 8)},
     "resize_nearest": {"out_h": 12, "out_w": 12},
+    "rotary": {"axis": 1, "steps": (1 << 29, 1 << 27, 1 << 25, 1 << 23)},
     "slice": {"begin": (0, 0, 0, 0), "end": (1, 3, 6, 8), "strides": (1, 1, 1, 1)},
     "table": {"table": tuple(range(127, -129, -1))},
     "transpose": {"perm": (0, 3, 1, 2)},
@@ -78,6 +79,9 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         shapes = [(RECURRENT[row.name] * 4, 8), (RECURRENT[row.name] * 4, 4), *[(RECURRENT[row.name] * 4,)] * 2]
         frames = Value("x", TensorType((1, 6, 8), DType.INT8, SAME_QUANTIZATION))
         return [frames, *(_constant(f"c{i}", np.ones(s), DType.INT16, SAME_QUANTIZATION) for i, s in enumerate(shapes))]
+    if row.name == "gather":
+        table = _constant("table", np.arange(40).reshape(5, 8), DType.INT8, SAME_QUANTIZATION)
+        return [table, Value("places", TensorType((1, 6), DType.INT32))]
     if row.name == "delay_line":
         return [image, _constant("first", np.full((1, 1, 6, 8), -3), DType.INT8, SAME_QUANTIZATION)]
     if row.name == "layer_norm":

@@ -152,6 +152,15 @@ def recurrent(op: str, rng: np.random.Generator) -> Node:
     return lowered(op, [x, *constants], (1 / 128, 0), **cell)
 
 
+def rotary(rng: np.random.Generator) -> Node:
+    before, positions, between, pairs = sizes(rng, 4, 5)
+    shape = (1, before, positions, between, 2 * pairs)
+    steps = tuple(int(step) for step in rng.integers(0, 2**32, pairs))
+    x = tensor(shape, numbers(rng))
+    output = x.scale * float(np.exp(rng.uniform(-1, 1))), int(rng.integers(-128, 128))
+    return lowered("rotary", [x], output, axis=2, steps=steps, interleaved=bool(rng.integers(2)))
+
+
 LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "max_pool2d": lambda rng: pool("max_pool2d", rng),
     "avg_pool2d": lambda rng: pool("avg_pool2d", rng),
@@ -172,6 +181,7 @@ LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "resize_nearest": resize,
     "argmax": argmax,
     "rnn": lambda rng: recurrent("rnn", rng),
+    "rotary": rotary,
 }
 FAMILIES = sorted({operator(op).kernels for op in LAYERS})
 KERNELS = [k for family in FAMILIES for k in kernels_for(family) if k.parts.activations == "a8"]
@@ -377,5 +387,6 @@ def test_parameters_are_the_descriptors_fields(kernel: Kernel) -> None:
 
 
 def test_no_row_is_left_out() -> None:
-    elsewhere = {"delay_line", "sum_pixels", "average_sums"}  # in networks: test_stream, test_patches
+    # In networks: test_stream, test_patches, test_onnx_tokens.
+    elsewhere = {"delay_line", "sum_pixels", "average_sums", "gather"}
     assert {k.op for k in kernels()} - elsewhere - {"conv2d", "depthwise_conv2d", "dense"} == set(FAMILIES)

@@ -6,6 +6,7 @@ import numpy as np
 
 from edgeq.errors import UnsupportedError
 from edgeq.frontends.onnx.importer import Constant, NodeImport
+from edgeq.frontends.onnx.masks import finite_mask
 from edgeq.frontends.onnx.rows import converts
 from edgeq.ir.graph import Value
 
@@ -21,7 +22,16 @@ def same_rank(node: NodeImport, values: list[Value]) -> list[Value]:
 @converts(*PAIRS)
 def pair(node: NodeImport) -> None:
     node.attrs.ignore("consumed_inputs")
-    node.bind(0, node.emit(PAIRS[node.op], list(same_rank(node, [node.real(0), node.real(1)]))))
+    values = [_addend(node, i) if node.op == "Add" else node.real(i) for i in (0, 1)]
+    node.bind(0, node.emit(PAIRS[node.op], list(same_rank(node, values))))
+
+
+def _addend(node: NodeImport, index: int) -> Value:
+    """An operand of a sum; a mask of attention loses its infinities."""
+    tensor = node.tensor(index)
+    if isinstance(tensor, Constant) and tensor.array.dtype.kind == "f" and np.isneginf(tensor.array).any():
+        return node.own("mask", finite_mask(tensor.array))
+    return node.real(index)
 
 
 @converts("Sum")

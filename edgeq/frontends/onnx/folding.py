@@ -14,10 +14,10 @@ from edgeq.ir.types import Array
 
 ELEMENTWISE = frozenset(
     (
-        *("Abs", "Add", "And", "Cast", "Ceil", "Clip", "Div", "Equal", "Erf", "Exp", "Floor", "Greater"),
+        *("Abs", "Add", "And", "Cast", "Ceil", "Clip", "Cos", "Div", "Equal", "Erf", "Exp", "Floor", "Greater"),
         *("GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log", "Max", "Min", "Mod", "Mul", "Neg", "Not"),
-        *("Or", "Pow", "QuantizeLinear", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sqrt", "Sub", "Tanh"),
-        "Where",
+        *("Or", "Pow", "QuantizeLinear", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Sqrt", "Sub"),
+        *("Tanh", "Where"),
     )
 )
 """The result has the shape of the operands broadcast together."""
@@ -25,12 +25,13 @@ ELEMENTWISE = frozenset(
 SHRINKING = frozenset(
     (
         *("ArgMax", "ArgMin", "Concat", "Flatten", "Gather", "GatherElements", "ReduceMax", "ReduceMean"),
-        *("ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"),
+        *("ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Trilu"),
+        "Unsqueeze",
     )
 )
 """The result has no more elements than the operands together (Gather: than data times indices)."""
 
-GROWING = frozenset(("ConstantOfShape", "Expand", "Range", "Tile"))
+GROWING = frozenset(("ConstantOfShape", "Expand", "MatMul", "Range", "Tile"))
 """A few bytes may ask for gigabytes: the size is computed first."""
 
 
@@ -45,6 +46,8 @@ def _result_elements(op: str, arrays: Sequence[Array]) -> int:
         return prod(int(d) for d in arrays[0].reshape(-1))
     if op == "Expand":
         return prod(np.broadcast_shapes(arrays[0].shape, tuple(int(d) for d in arrays[1].reshape(-1))))
+    if op == "MatMul":
+        return int(arrays[0].size) * int(arrays[1].size) // max(arrays[0].shape[-1], 1)
     if op == "Tile":
         return arrays[0].size * prod(int(d) for d in arrays[1].reshape(-1))
     if op == "Range":

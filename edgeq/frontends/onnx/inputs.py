@@ -21,6 +21,8 @@ TYPES: dict[int, tuple[DType, str]] = {
     TensorProto.DOUBLE: (DType.FLOAT32, "float64"),
     TensorProto.INT8: (DType.INT8, "int8"),
     TensorProto.UINT8: (DType.INT8, "uint8"),
+    TensorProto.INT32: (DType.INT32, "int32"),
+    TensorProto.INT64: (DType.INT32, "int64"),
 }
 """Element type of an input -> the type inside, and the name of its own."""
 
@@ -50,7 +52,11 @@ def _read_input(importer: Importer, info: ValueInfoProto, dimensions: Mapping[st
         return
     kind = info.type.tensor_type
     if kind.elem_type not in TYPES:
-        importer.problems.add(where, f"is of type {type_name(kind.elem_type)}", "edgeq takes float32, int8 and uint8")
+        importer.problems.add(
+            where,
+            f"is of type {type_name(kind.elem_type)}",
+            "edgeq takes float32, int8, uint8, and int32 or int64 tokens",
+        )
         return
     if not kind.HasField("shape"):
         importer.problems.add(where, "has no shape", "export the model with a fixed input shape")

@@ -18,6 +18,7 @@ MODULES = (
     "activations",
     "arithmetic",
     "dense",
+    "masks",
     "normalization",
     "qonnx",
     "recurrent",

@@ -10,9 +10,9 @@ from onnx import TensorProto
 from edgeq.errors import UnsupportedError
 from edgeq.frontends.onnx.importer import NodeImport
 from edgeq.frontends.onnx.rows import converts
-from edgeq.frontends.onnx.tensors import type_name
+from edgeq.frontends.onnx.tensors import MAX_ELEMENTS, type_name
 from edgeq.ir.graph import Value
-from edgeq.ir.types import DType
+from edgeq.ir.types import Array, DType
 
 
 def _axis(axis: int, rank: int) -> int:
@@ -206,8 +206,26 @@ def split(node: NodeImport) -> None:
 
 @converts("Gather")
 def gather(node: NodeImport) -> None:
-    """Only with constant indices that form a regular range, which is a slice."""
-    x, indices = node.value(0), node.constant(1, "indices")
+    """Rows of a table by computed places, or constant places that form a regular range, which is a slice."""
+    indices = node.tensor(1)
+    if isinstance(indices, Value):
+        node.bind(0, _table_rows(node, indices))
+        return
+    node.bind(0, _regular_part(node, node.value(0), indices.real))
+
+
+def _table_rows(node: NodeImport, places: Value) -> Value:
+    if places.type.dtype is not DType.INT32:
+        raise UnsupportedError(f"looks up rows by {places.type.dtype.value}, not by int32 or int64 places")
+    table = node.weights(0, "table")
+    if _axis(node.attrs.integer("axis", 0), table.array.ndim):
+        raise UnsupportedError("looks up by computed places along another axis than the first")
+    rows = node.importer.promote(table) if table.quantization is None else node.own("table", table.real)
+    node.importer.graph.meta["inputs"].get(places.name, {})["tokens"] = rows.shape[0]
+    return node.emit("gather", [rows, places], like=rows.type)
+
+
+def _regular_part(node: NodeImport, x: Value, indices: Array) -> Value:
     rank = len(x.shape)
     axis = _axis(node.attrs.integer("axis", 0), rank)
     size = x.shape[axis]
@@ -222,7 +240,7 @@ def gather(node: NodeImport) -> None:
     if list(regular) != picked:
         raise UnsupportedError(f"indices {picked} are not a regular range")
     y = emit_slice(node, x, [regular if a == axis else range(d) for a, d in enumerate(x.shape)])
-    node.bind(0, y if indices.ndim else node.reshape(y, [d for a, d in enumerate(y.shape) if a != axis]))
+    return y if indices.ndim else node.reshape(y, [d for a, d in enumerate(y.shape) if a != axis])
 
 
 @converts("Pad")
@@ -261,12 +279,16 @@ def pad(node: NodeImport) -> None:
 
 @converts("Expand")
 def expand(node: NodeImport) -> None:
-    """Only where it changes nothing, or adds leading ones."""
+    """An axis of one that is repeated is so many joined."""
     x, wanted = node.value(0), node.integers(1, "shape")
     try:
         shape = tuple(int(d) for d in np.broadcast_shapes(x.shape, wanted))
     except ValueError:
         raise UnsupportedError(f"shape {list(wanted)} does not fit {list(x.shape)}") from None
-    if prod(shape) != prod(x.shape):
+    y = node.reshape(x, (*(1,) * (len(shape) - len(x.shape)), *x.shape))
+    if 0 in shape or prod(shape) > MAX_ELEMENTS:
         raise UnsupportedError(f"repeats {list(x.shape)} into {list(shape)}")
-    node.bind(0, node.reshape(x, shape))
+    for axis, (size, wanted_size) in enumerate(zip(y.shape, shape, strict=True)):
+        if size != wanted_size:
+            y = node.emit("concat", [y] * wanted_size, {"axis": axis})
+    node.bind(0, y)
