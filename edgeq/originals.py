@@ -94,6 +94,7 @@ def _run_onnx(file: Path, inputs: Sequence[Array]) -> tuple[str, list[Array]]:
     onnx = _need("onnx", "onnx")
     model = onnx.load(str(file))
     if any(_is_qonnx(node.domain) for node in model.graph.node):
+        model = _need("onnx.inliner", "onnx").inline_local_functions(model)
         return _run_qonnx(model, runtime, inputs)
     session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     arguments = session.get_inputs()

@@ -9,8 +9,9 @@ except ImportError as error:
 
     raise UsageError("edgeq.nn needs PyTorch", hint="pip install 'edgeq[train]'") from error
 
+from edgeq.nn.attention import LinearAttention
 from edgeq.nn.export import export
 from edgeq.nn.layers import Conv1d, Conv2d, Linear, clip_weights_
 from edgeq.nn.quantizers import Activation
 
-__all__ = ["Activation", "Conv1d", "Conv2d", "Linear", "clip_weights_", "export"]
+__all__ = ["Activation", "Conv1d", "Conv2d", "Linear", "LinearAttention", "clip_weights_", "export"]

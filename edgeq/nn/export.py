@@ -106,7 +106,7 @@ class _Tracer(fx.Tracer):
 
 
 def _is_layer(module: nn.Module) -> bool:
-    return type(module).__module__ == "edgeq.nn.layers"
+    return type(module).__module__ in ("edgeq.nn.attention", "edgeq.nn.layers")
 
 
 class _Recorder(fx.Interpreter):

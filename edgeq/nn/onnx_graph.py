@@ -25,6 +25,8 @@ class OnnxGraph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
         self.values: list[onnx.ValueInfoProto] = []
+        self.functions: dict[str, onnx.FunctionProto] = {}
+        """Local functions that nodes call, by name."""
 
     def constant(self, name: str, data: ArrayLike, dtype: type = np.float32) -> str:
         """Adds a constant unless one of that name is there; returns its name."""
@@ -39,6 +41,11 @@ class OnnxGraph:
         self.nodes.append(helper.make_node(op, inputs, [name], name=name, domain=domain, **attrs))
         self.values.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         return name
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of a node's result."""
+        value = next(v for v in self.values if v.name == name)
+        return tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
 
     def quant(self, name: str, x: str, scale: ArrayLike, grid: Grid, shape: tuple[int, ...], owner: str) -> str:
         """`Quant` or `BipolarQuant` of x; the constants are named after `owner` and shared by its nodes."""
@@ -58,7 +65,14 @@ class OnnxGraph:
         ]
         inner = [value for value in self.values if value.name not in outputs]
         graph = helper.make_graph(self.nodes, name, ends[0], ends[1], [*self.constants.values()], value_info=inner)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name=producer, ir_version=IR_VERSION)
+        domains = [DOMAIN, *sorted({function.domain for function in self.functions.values()})]
+        opsets = [helper.make_opsetid("", OPSET), *(helper.make_opsetid(domain, 1) for domain in domains)]
+        model = helper.make_model(
+            graph,
+            opset_imports=opsets,
+            producer_name=producer,
+            ir_version=IR_VERSION,
+            functions=list(self.functions.values()),
+        )
         onnx.checker.check_model(model)
         return model

@@ -11,12 +11,17 @@ import torch
 from torch import Tensor, fx, nn
 
 from edgeq.errors import UnsupportedError
+from edgeq.nn.attention import LinearAttention
+from edgeq.nn.grids import BIPOLAR, Grid
 from edgeq.nn.layers import Conv1d, Conv2d, Linear
+from edgeq.nn.onnx_attention import DOMAIN as ATTENTION_DOMAIN
+from edgeq.nn.onnx_attention import attention_function, function_name
 from edgeq.nn.onnx_graph import OnnxGraph
 from edgeq.nn.points import Point, Quantized, Raw, Sums
 from edgeq.nn.quantizers import Activation, Quantizer
 
 QUANTIZE_FIRST = "put an edgeq.nn.Activation before it"
+INT8 = Grid(bits=8, signed=True)
 Result = tuple[str, Point]
 
 
@@ -233,6 +238,48 @@ def _flatten(step: Step) -> Result:
     return step.add("Flatten", [x], axis=1), point
 
 
+def _attention(step: Step) -> Result:
+    module = step.module
+    assert isinstance(module, LinearAttention)
+    if step.node.kwargs or len(step.node.args) != 3:
+        raise step.refuse("takes queries, keys and values, without keywords")
+    owner = str(step.node.target)
+    scale = float(module.values.scale(torch.zeros(())).item())
+    quantizers = {"queries": (1.0, BIPOLAR), "keys": (1.0, BIPOLAR), "values": (scale, module.values.grid)}
+    operands = []
+    for index, (what, (size, grid)) in enumerate(quantizers.items()):
+        x, point = step.operand(index)
+        if isinstance(point, Raw):
+            raise step.refuse(f"its {what} are the model's raw input", QUANTIZE_FIRST)
+        part = f"{owner}.{what}"
+        operands.append(step.graph.quant(f"{step.name}.{what}", x, size, grid, step.graph.shape(x), part))
+    result_step = float(module.step().item())
+    name = function_name(module.causal)
+    step.graph.functions[name] = attention_function(module.causal)
+    attrs: dict[str, Any] = {"heads": module.heads, "offset": module.offset, "step": result_step}
+    return step.add(name, operands, domain=ATTENTION_DOMAIN, **attrs), Quantized(result_step, INT8)
+
+
+def _axes(step: Step) -> list[int]:
+    """The order in which permute or transpose puts the axes."""
+    rank = len(step.shape)
+    given = step.node.args[1:]
+    flat = [*given[0]] if len(given) == 1 and isinstance(given[0], (tuple, list)) else [*given]
+    if step.node.kwargs or not all(isinstance(axis, int) for axis in flat):
+        raise step.refuse("its axes are not plain numbers")
+    axes = [int(axis) % rank for axis in flat if isinstance(axis, int)]
+    if getattr(step.node.target, "__name__", step.node.target) != "transpose":
+        return axes
+    order = list(range(rank))
+    order[axes[0]], order[axes[1]] = axes[1], axes[0]
+    return order
+
+
+def _permute(step: Step) -> Result:
+    x, point = step.operand()
+    return step.add("Transpose", [x], perm=_axes(step)), point
+
+
 def _nothing(step: Step) -> Result:
     return step.operand()
 
@@ -276,6 +323,8 @@ RULES: dict[Any, Callable[[Step], Result]] = {
     **dict.fromkeys((nn.ConstantPad1d, nn.ConstantPad2d, nn.ZeroPad1d, nn.ZeroPad2d), _pad),
     **dict.fromkeys((nn.Flatten, torch.flatten, "flatten"), _flatten),
     **dict.fromkeys((torch.reshape, "reshape", "view"), _reshape),
+    **dict.fromkeys((torch.permute, "permute", torch.transpose, "transpose"), _permute),
+    LinearAttention: _attention,
     **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, "contiguous"), _nothing),
     **dict.fromkeys((operator.add, torch.add, "add"), _add),
     torch.cat: _cat,

@@ -20,6 +20,7 @@ from edgeq.ir.types import Array, DType, TensorType
 from edgeq.ops.lookup import TableOperator
 from edgeq.ops.quant import quant_bounds
 from edgeq.ops.registry import operator
+from edgeq.passes.exact_attention import linear_attention
 from edgeq.passes.exact_borders import Borders
 from edgeq.passes.exact_chain import (
     MOVERS,
@@ -128,6 +129,9 @@ class _Fold:
             return self._concat(node)
         if op == "pad":
             return self._pad(node)
+        if op == "linear_attention":
+            grid = linear_attention(self.writer, node, (self._grid(node, 0), self._grid(node, 1), self._grid(node, 2)))
+            return Pending(grid, grid.value.shape)
         if op == "softmax":
             return Softmax(node, self._pending(computed[0], node))
         if op == "argmax":

@@ -23,6 +23,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "concat": {"axis": 3},
     "delay_line": {"frames": 12},
     "leaky_relu": {"alpha": 0.1},
+    "linear_attention": {"heads": 2},
     "matmul": {"transpose_b": True},
     "max_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
     "avg_pool2d": {"kernel": (2, 2), "strides": (2, 2)},
@@ -82,6 +83,8 @@ def sample_inputs(row: Operator) -> list[Value | None]:
     if row.name == "gather":
         table = _constant("table", np.arange(40).reshape(5, 8), DType.INT8, SAME_QUANTIZATION)
         return [table, Value("places", TensorType((1, 6), DType.INT32))]
+    if row.name == "linear_attention":
+        return [Value(n, TensorType((1, 6, 8), DType.INT8, SAME_QUANTIZATION)) for n in ("queries", "keys", "values")]
     if row.name == "delay_line":
         return [image, _constant("first", np.full((1, 1, 6, 8), -3), DType.INT8, SAME_QUANTIZATION)]
     if row.name == "layer_norm":

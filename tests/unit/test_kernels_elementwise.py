@@ -161,11 +161,33 @@ def rotary(rng: np.random.Generator) -> Node:
     return lowered("rotary", [x], output, axis=2, steps=steps, interleaved=bool(rng.integers(2)))
 
 
+def linear_attention(rng: np.random.Generator) -> Node:
+    heads, width, queries, keys = sizes(rng, 4)
+    bits, causal = int(rng.choice([1, 3, 4, 7, 15, 31])), bool(rng.integers(2))
+    scale, zero_point = numbers(rng)
+    inputs = [tensor((1, n, heads * bits), (1.0, int(rng.integers(-9, 9)))) for n in (queries, keys)]
+    values = tensor((1, keys, heads * width), (scale, int(rng.choice([-128, 0, 127]))))
+    if causal:
+        inputs[0] = tensor((1, keys, heads * bits))
+    output = (scale * float(rng.choice([0.06, 0.5, 0.7, 1.0, 3.0])), zero_point)
+    return lowered("linear_attention", [*inputs, values], output, heads=heads, causal=causal)
+
+
+def rotary(rng: np.random.Generator) -> Node:
+    before, positions, between, pairs = sizes(rng, 4, 5)
+    shape = (1, before, positions, between, 2 * pairs)
+    steps = tuple(int(step) for step in rng.integers(0, 2**32, pairs))
+    x = tensor(shape, numbers(rng))
+    output = x.scale * float(np.exp(rng.uniform(-1, 1))), int(rng.integers(-128, 128))
+    return lowered("rotary", [x], output, axis=2, steps=steps, interleaved=bool(rng.integers(2)))
+
+
 LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "max_pool2d": lambda rng: pool("max_pool2d", rng),
     "avg_pool2d": lambda rng: pool("avg_pool2d", rng),
     "gru": lambda rng: recurrent("gru", rng),
     "layer_norm": layer_norm,
+    "linear_attention": linear_attention,
     "lstm": lambda rng: recurrent("lstm", rng),
     "matmul": matmul,
     "mean": mean,

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto
 
 from edgeq.errors import ModelFileError, UnsupportedError
+from edgeq.frontends.onnx.rows import EDGEQ_DOMAIN, supported
 
 OLDEST_OPSET = 7
 MAX_NODES = 4_000
@@ -32,7 +33,7 @@ class Opsets:
 
 
 def parse_model(path: str, data: bytes) -> tuple[ModelProto, Opsets]:
-    """The parsed model with local functions inlined. Raises ModelFileError or UnsupportedError."""
+    """The parsed model, local functions inlined but for those with rows. Raises ModelFileError or UnsupportedError."""
     model = ModelProto()
     try:
         model.ParseFromString(data)
@@ -63,7 +64,8 @@ def parse_model(path: str, data: bytes) -> tuple[ModelProto, Opsets]:
 def _inline(model: ModelProto, path: str) -> ModelProto:
     from onnx import inliner
 
+    kept = [row for row in supported() if row[0] == EDGEQ_DOMAIN]
     try:
-        return inliner.inline_local_functions(model)
+        return inliner.inline_selected_functions(model, kept, exclude=True)
     except Exception as error:
         raise ModelFileError(f"its local functions cannot be inlined ({error})", where=path, hint=HINT) from None

@@ -18,6 +18,7 @@ MODULES = (
     "activations",
     "arithmetic",
     "dense",
+    "linear_attention",
     "masks",
     "normalization",
     "qonnx",
@@ -31,6 +32,9 @@ MODULES = (
 
 QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 """Of QONNX's operators: today's name, and those of older exporters."""
+
+EDGEQ_DOMAIN = "edgeq"
+"""Of local functions that are recognised by name; all others are replaced by their bodies."""
 
 HINTS = {
     "ConvTranspose": "use a nearest Resize followed by a Conv",

@@ -1,0 +1,101 @@
+/* Linear attention of any shape, token by token.
+ *
+ * Cost: 7 instructions per key, bit and value for the sums, and 8 per query, bit and value. */
+#include <string.h>
+
+#include "quotient.h"
+
+/* The code of `bits` elements: bit r is set where element r is below its zero point. */
+static uint32_t code_of(const int8_t *elements, int32_t bits, int32_t zero_point) {
+  uint32_t code = 0;
+  for (int32_t r = 0; r < bits; r++) {
+    code |= ((uint32_t)(elements[r] - zero_point) >> 31) << r;
+  }
+  return code;
+}
+
+/* Adds a key's values, of which the last is 1, to the sums: with its signs, and to the last row as they are. */
+static void add_key(int32_t *sums, const int32_t *values, int32_t columns, uint32_t code, int32_t bits) {
+  for (int32_t r = 0; r <= bits; r++) {
+    if ((code & 1U) != 0) {
+      for (int32_t e = 0; e < columns; e++) {
+        sums[e] -= values[e];
+      }
+    } else {
+      for (int32_t e = 0; e < columns; e++) {
+        sums[e] += values[e];
+      }
+    }
+    sums += columns;
+    code >>= 1;
+  }
+}
+
+/* Numerators, then the denominator: the sums with a query's signs, and the last row 2^shift times. */
+static void ask(const int32_t *sums, int32_t *found, int32_t columns, uint32_t code, int32_t bits, int32_t shift) {
+  const int32_t *const last = sums + bits * columns;
+  for (int32_t e = 0; e < columns; e++) {
+    found[e] = (int32_t)((uint32_t)last[e] << shift);
+  }
+  for (int32_t r = 0; r < bits; r++) {
+    if ((code & 1U) != 0) {
+      for (int32_t e = 0; e < columns; e++) {
+        found[e] -= sums[e];
+      }
+    } else {
+      for (int32_t e = 0; e < columns; e++) {
+        found[e] += sums[e];
+      }
+    }
+    sums += columns;
+    code >>= 1;
+  }
+}
+
+void edgeq_linear_attention_a8__c(const edgeq_linear_attention_t *layer, const int8_t *queries, const int8_t *keys,
+                                  const int8_t *values, int8_t *output, void *scratch) {
+  const int32_t heads = layer->heads;
+  const int32_t bits = layer->bits;
+  const int32_t width = layer->width;
+  const int32_t columns = width + 1;
+  const int32_t size = (bits + 1) * columns;
+  int32_t *sums = (int32_t *)scratch;
+  int32_t *const row = sums + (layer->stateful ? heads : 1) * size;
+  for (int32_t head = 0; head < heads; head++) {
+    const int8_t *q = queries + head * bits;
+    const int8_t *k = keys + head * bits;
+    const int8_t *v = values + head * width;
+    int8_t *y = output + head * width;
+    int32_t added = 0;
+    if (!layer->stateful) {
+      memset(sums, 0, (size_t)size * sizeof *sums);
+    }
+    for (int32_t t = 0; t < layer->queries; t++) {
+      const int32_t seen = layer->causal ? t + 1 : layer->keys;
+      for (; added < seen; added++) {
+        if (sums[size - 1] >= EDGEQ_LINEAR_ATTENTION_KEYS) {
+          for (int32_t i = 0; i < size; i++) {
+            sums[i] >>= 1;
+          }
+        }
+        for (int32_t e = 0; e < width; e++) {
+          row[e] = v[e] - layer->value_zero_point;
+        }
+        row[width] = 1;
+        add_key(sums, row, columns, code_of(k, bits, layer->key_zero_point), bits);
+        k += heads * bits;
+        v += heads * width;
+      }
+      ask(sums, row, columns, code_of(q, bits, layer->query_zero_point), bits, layer->weight_shift);
+      const edgeq_quotient_t quotient = edgeq_quotient(layer, row[width]);
+      for (int32_t e = 0; e < width; e++) {
+        y[e] = edgeq_quotient_output(layer, quotient, row[e]);
+      }
+      q += heads * bits;
+      y += heads * width;
+    }
+    if (layer->stateful) {
+      sums += size;
+    }
+  }
+}
