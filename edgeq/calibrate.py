@@ -39,7 +39,7 @@ def calibrated_graph(
             "this is a float network: it needs calibration samples to be quantized",
             hint="give about 100 typical inputs: --calibrate samples.npz (numpy.savez('samples.npz', inputs=array))",
         )
-    samples = Samples(source, _specs(graph), settings.seed, progress)
+    samples = Samples(source, input_specs(graph), settings.seed, progress)
 
     findings: list[dict[str, Any]] = []
 
@@ -59,12 +59,12 @@ def calibrated_graph(
 
 def real_samples(graph: Graph, source: Path | str | Mapping[str, Any]) -> dict[str, Array]:
     """Samples as reals in the layout of the real `graph`, by input name. Raises CalibrationError."""
-    specs = _specs(graph)
+    specs = input_specs(graph)
     samples = load_samples(source, specs)
     return {str(spec["name"]): to_internal(spec, samples.inputs[str(spec["name"])]) for spec in specs}
 
 
-def _specs(graph: Graph) -> list[dict[str, Any]]:
+def input_specs(graph: Graph) -> list[dict[str, Any]]:
     """What samples are checked against: the inputs of a real graph, in the layout of the model's file."""
     facts = graph.meta.get("inputs", {})
     return [

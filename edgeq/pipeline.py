@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from edgeq.arena_limit import plan_within
 from edgeq.bench import Bench, bench_folder
 from edgeq.boards import Board, load_board
 from edgeq.build import build_folder, model_bytes
-from edgeq.calibrate import calibrated_graph, real_samples
+from edgeq.calibrate import calibrated_graph, input_specs, real_samples
 from edgeq.device.session import Line
 from edgeq.emit import check_name, default_name, render_files, staged_folder, write_folder
 from edgeq.errors import CapacityError, ModelFileError, UnsupportedError, UsageError
@@ -27,6 +27,7 @@ from edgeq.kernels.select import GOALS
 from edgeq.kernels.storage import choose_storage
 from edgeq.narrow import narrow
 from edgeq.passes.exact_quant import exact_quant
+from edgeq.passes.listen import listen, window_frames
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.passes.simplify import is_fake_quantized
 from edgeq.passes.stream import stream as over_time
@@ -37,6 +38,8 @@ from edgeq.quant.schemes import WeightScheme, parse_scheme, plan_weights
 from edgeq.report.capacity import check_capacity
 from edgeq.report.text import render_report
 from edgeq.samples import Progress
+from edgeq.sound import Settings as SoundSettings
+from edgeq.sound import heard_samples, is_sound, read_settings
 from edgeq.toolchain import available_compilers, can_read_programs
 from edgeq.verify import PLACES, Verification, verify_folder
 
@@ -106,6 +109,8 @@ def compile_model(
     keep_dead: bool = False,
     max_ram: int | None = None,
     stream: bool = False,
+    features: Path | str | SoundSettings | None = None,
+    every: int | None = None,
     dimensions: Mapping[str, int] | None = None,
     compiler: str = "auto",
 ) -> Result:
@@ -120,7 +125,9 @@ def compile_model(
     models with float operators instead of quantizing them. keep_dead: compute channels too that never change or that
     nothing reads. max_ram: the most bytes that the arena may take, with slower kernels if need be. stream: of a network
     over a window of time, take only the newest frames per call and keep what is still needed of older ones.
-    dimensions: values for dynamic dimensions by name.
+    features: what a network that listens was trained on, as a TOML file or an object: the C takes samples of sound,
+    and computes the features too (docs/sound.md); `calibrate` may then hold sounds. every: frames of features from one
+    score to the next. dimensions: values for dynamic dimensions by name.
     Raises EdgeqError; then `out` is as it was.
     """
     path = Path(model)
@@ -131,21 +138,27 @@ def compile_model(
     c_name = check_name(name) if name else default_name(path)
     graph = load_model(path, dimensions=dimensions)
     prepare(graph)
+    hears = _given_features(features, every)
+    if hears is not None and is_sound(calibrate):
+        calibrate = _heard_calibration(graph, calibrate, hears)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     integer, real = _integer_graph(graph, calibrate, require_int, given, digest, (methods, calibration, seed), progress)
-    if stream:
+    if hears is not None:
+        integer, real = listen(integer, hears, frames=every, stream=stream), None
+    elif stream:
         integer, real = over_time(integer), None  # the float network is still one over the whole window
     to_integer(integer)
-    features = kernel_features(target)
-    removed = None if keep_dead else asdict(narrow(integer, features, optimize))
-    choose_storage(integer, features)
-    fitted = plan_within(integer, features, optimize, max_ram)
+    core = kernel_features(target)
+    removed = None if keep_dead else asdict(narrow(integer, core, optimize))
+    choose_storage(integer, core)
+    fitted = plan_within(integer, core, optimize, max_ram)
     facts = {
         "name": c_name,
         "board": target.name,
         "optimize": optimize,
         "removed": removed,
         "stream": integer.meta.get("stream"),
+        "sound": integer.meta.get("sound"),
         "patches": fitted.facts(),
         "source": {
             "file": path.name,
@@ -187,6 +200,18 @@ def open_result(folder: str | Path) -> Result:
         except (ValueError, KeyError, TypeError, OSError):
             continue
     raise ModelFileError("the manifest is missing or damaged", where=str(folder), hint="convert the model again")
+
+
+def _given_features(features: Path | str | SoundSettings | None, every: int | None) -> SoundSettings | None:
+    if features is None and every is not None:
+        raise UsageError("--every counts frames of sound features", hint="say with --features which")
+    return read_settings(features) if isinstance(features, (str, Path)) else features
+
+
+def _heard_calibration(graph: Graph, sounds: Any, settings: SoundSettings) -> Callable[[], Iterator[dict[str, Any]]]:
+    """What the real network hears of sounds, as calibration samples."""
+    frames, spec = window_frames(graph.inputs[0], settings), input_specs(graph)[0]
+    return lambda: heard_samples(sounds, settings, frames, spec)
 
 
 Given = Plan | tuple[WeightScheme, WeightScheme | None] | None

@@ -37,6 +37,7 @@ from edgeq.ops.execute import run_integer, run_real
 from edgeq.ops.registry import operator
 from edgeq.originals import newest, run_original, windows
 from edgeq.quant.quality import sqnr_db
+from edgeq.sound import heard_windows
 
 PLACES = ("host", "emulator")
 """Where a model is verified unless told otherwise."""
@@ -266,7 +267,9 @@ def _against_original(
 ) -> tuple[dict[str, Any], Array]:
     original = next(p for p in sorted((folder / "verify").iterdir()) if p.stem == "original")
     feeds = [to_original(spec, given.inputs[spec["name"]]) for spec in manifest["inputs"]]
-    if manifest["stream"]:
+    if manifest.get("sound"):
+        feeds = [heard_windows(manifest["sound"], feeds[0])]
+    elif manifest["stream"]:
         feeds = [windows(manifest["stream"], manifest["inputs"][0], feeds[0])]
     runtime, outputs = run_original(original, feeds)
     result: dict[str, Any] = {"runtime": runtime, "exact": None, "mismatches": None}

@@ -21,7 +21,8 @@ const void *heard_output(const heard_t *model, uint32_t index) {
 edgeq_status heard_run(heard_t *model) {
   void *scratch = model->arena + HEARD_SAMPLES_BYTES + HEARD_FEATURES_BYTES;
   EDGEQ_ON_STEP(0);
-  edgeq_sound_features(&ears, (const int16_t *)(void *)model->arena, model->arena + HEARD_SAMPLES_BYTES, scratch);
+  edgeq_sound_features_a16__c(&ears, (const int16_t *)(void *)model->arena, model->arena + HEARD_SAMPLES_BYTES,
+                              scratch);
   EDGEQ_ON_STEP(HEARD_STEP_COUNT);
   return EDGEQ_OK;
 }

@@ -59,6 +59,18 @@ from edgeq.cli.progress import progress_bar
     is_flag=True,
     help="Of a network over a window of time, take only the newest frames per call and keep state.",
 )
+@click.option(
+    "--features",
+    type=arguments.PATH,
+    metavar="FILE",
+    help="The sound features that the network was trained on, as TOML: the C takes samples, and makes them itself.",
+)
+@click.option(
+    "--every",
+    type=click.IntRange(1),
+    metavar="FRAMES",
+    help="With --features: frames from one score to the next.  [default: 1, or what strides ask for]",
+)
 @arguments.project
 @click.option("--verify", is_flag=True, help="Verify the result on host and emulator.")
 @arguments.dimension

@@ -10,33 +10,10 @@ from edgeq.cli import arguments
 from edgeq.cli.group import commands
 
 
-class Duration(click.ParamType[float]):
-    """25ms, 0.025s or 400 (samples); as a positive number of seconds, or a negative one of samples."""
-
-    name = "duration"
-
-    def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> float:
-        text = str(value)
-        for suffix, factor in (("ms", 1e-3), ("s", 1.0), ("", -1.0)):
-            if text.endswith(suffix):
-                try:
-                    number = float(text.removesuffix(suffix))
-                except ValueError:
-                    break
-                if number > 0:
-                    return number * factor
-                break
-        self.fail(f"{text!r} is not a length of time, such as 30ms, or of samples, such as 480", parameter, context)
-
-
-def _samples(duration: float, rate: int) -> int:
-    return round(-duration) if duration < 0 else round(duration * rate)
-
-
 @commands.command()
 @click.option("--rate", type=click.IntRange(1), default=16000, show_default=True, help="Samples per second.")
-@click.option("--window", type=Duration(), default="30ms", show_default=True, help="Length of a frame.")
-@click.option("--hop", type=Duration(), default="10ms", show_default=True, help="From one frame to the next.")
+@click.option("--window", default="30ms", show_default=True, help="Length of a frame.")
+@click.option("--hop", default="10ms", show_default=True, help="From one frame to the next.")
 @click.option("--mels", type=int, default=40, show_default=True, help="Mel bands.")
 @click.option("--mfcc", type=int, default=0, help="Cepstral coefficients instead of bands.")
 @click.option("--fft", type=int, default=0, help="Points, a power of two.  [default: the least for a window]")
@@ -49,28 +26,26 @@ def _samples(duration: float, rate: int) -> int:
 @click.option("--floor", type=float, default=1e-10, show_default=True, help="Least power of a band.")
 @click.option("--gain", type=float, default=1.0, show_default=True, help="Features are gain * x + offset.")
 @click.option("--offset", type=float, default=0.0, show_default=True, help="See --gain.")
-@click.option("--network", type=arguments.PATH, metavar="DIR", help="A converted network to write int8 features for.")
 @click.option("-o", "--out", type=arguments.PATH, metavar="DIR", required=True, help="Output folder.")
 @click.option("--name", help="Prefix of all C names.  [default: from the output folder]")
 @arguments.as_json
 def features(
-    network: Path | None,
     out: Path,
     name: str | None,
     as_json: bool,
     rate: int,
-    window: float,
-    hop: float,
+    window: str,
+    hop: str,
     **rest: object,
 ) -> None:
     """Write C that turns int16 sound into log-Mel features or MFCC, frame by frame, in integers (docs/sound.md)."""
     from edgeq.emit.names import default_name
-    from edgeq.sound import Settings, make_tables, read_listener, write_front_end
+    from edgeq.sound import Settings, make_tables, samples_of, write_front_end
 
-    settings = Settings(rate=rate, window=_samples(window, rate), hop=_samples(hop, rate), **rest)  # type: ignore[arg-type]
-    listener = None if network is None else read_listener(network, settings)
-    tables = make_tables(settings, None if listener is None else listener.output)
-    manifest = write_front_end(tables, out, name or default_name(out), listener)
+    times = {"window": samples_of(window, rate), "hop": samples_of(hop, rate)}
+    settings = Settings(rate=rate, **times, **rest)  # type: ignore[arg-type]
+    tables = make_tables(settings)
+    manifest = write_front_end(tables, out, name or default_name(out))
     if as_json:
         arguments.print_json(manifest)
         return

@@ -44,8 +44,11 @@ class _OtherStepError(Exception):
     """Strides want another number of frames per call."""
 
 
-def stream(graph: Graph) -> Graph:
-    """A quantized graph over a window -> the same with state, which takes the fewest new frames that strides allow.
+def stream(graph: Graph, frames: int | None = None, past: Array | None = None) -> Graph:
+    """A quantized graph over a window -> the same with state, which takes `frames` new frames per call.
+
+    frames: None is the fewest that strides allow. past: what the input has always been before the first call, in its
+    integers; None is real zero.
 
     Outputs with an axis of time give the newest frames of it. `meta["stream"]` of the result: `window` and `frames`,
     those of the original and of one call; `axis` and `outputs`, the axes that count frames in the original's layout;
@@ -58,14 +61,15 @@ def stream(graph: Graph) -> Graph:
             f"--stream needs a network with one input of frames in time; this one has {shapes}", where=graph.name
         )
     window = graph.inputs[0].shape[_time_axis(graph.inputs[0])]
-    quiet = _silence(graph)
-    for frames in range(1, window):
+    quiet = _silence(graph, past)
+    for count in range(1, window) if frames is None else [frames]:
         try:
-            return _Streaming(graph, frames, quiet).result()
+            return _Streaming(graph, count, quiet).result()
         except _OtherStepError:
             continue
+    small = "step smaller than the whole window" if frames is None else f"step of {frames} frames in the window"
     raise UnsupportedError(
-        f"--stream: the strides over time allow no step smaller than the whole window of {window} frames",
+        f"--stream: the strides over time allow no {small} of {window} frames",
         where=graph.name,
         hint="convert it without --stream",
     )
@@ -75,8 +79,8 @@ def _time_axis(value: Value) -> int:
     return 2 if value.shape[1] == 1 and len(value.shape) > 3 else 1
 
 
-def _silence(graph: Graph) -> dict[str, Array]:
-    """Every value of the original when its input has always been zero."""
+def _silence(graph: Graph, past: Array | None) -> dict[str, Array]:
+    """Every value of the original when its input has always been `past`; None is zero."""
     lowered = graph.copy()
     align_quantization(lowered)
     lower(lowered)
@@ -88,7 +92,8 @@ def _silence(graph: Graph) -> dict[str, Array]:
     def keep(value: Value, array: Array) -> None:
         found[value.name] = array
 
-    run_integer(lowered, {x.name: np.full(x.shape, min(max(zero, low), high), x.type.dtype.numpy)}, keep)
+    before = np.full(x.shape, min(max(zero, low), high), x.type.dtype.numpy) if past is None else past
+    run_integer(lowered, {x.name: before}, keep)
     return found
 
 

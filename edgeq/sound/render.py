@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import edgeq
 from edgeq import resources
 from edgeq.contract import ABI_VERSION
@@ -15,39 +17,18 @@ from edgeq.emit.folder import staged_folder
 from edgeq.emit.literals import C_TYPES, integer, table_lines
 from edgeq.emit.names import check_name
 from edgeq.emit.sources import runtime_files
-from edgeq.errors import UsageError
-from edgeq.sound.network import Listener
-from edgeq.sound.tables import Tables
+from edgeq.ops.sound_tables import TABLES, Tables
 from edgeq.templates import environment
 
-TABLES = ("shape", "twiddles", "edges", "weights", "offsets", "logs", "cosines")
-_SOURCES = ("features", "spectrum", "stream")
-_HEADERS = ("edgeq/edgeq_contract.h", "edgeq/edgeq_status.h", "edgeq/edgeq_sound.h")
+_SOURCES = ("src/sound_features/edgeq_sound_features_a16__c.c", "src/sound/edgeq_sound_stream.c")
+_HEADERS = ("edgeq/edgeq_contract.h", "edgeq/edgeq_sound.h")
 
 
-def fields(tables: Tables) -> dict[str, int]:
-    """The numbers of `edgeq_sound_t`; its pointers are `TABLES`."""
-    s = tables.settings
-    return {
-        "window": s.window,
-        "hop": s.hop,
-        "fft_bits": tables.fft_bits,
-        "mels": s.mels,
-        "mfcc": s.mfcc,
-        "floor": tables.floor,
-        "offset": tables.offset,
-        "multiplier": tables.multiplier,
-        "shift": tables.shift,
-        "zero_point": tables.output.zero_point,
-        "output_bits": tables.output.bits,
-    }
-
-
-def build_manifest(tables: Tables, name: str, listener: Listener | None) -> dict[str, Any]:
+def build_manifest(tables: Tables, name: str) -> dict[str, Any]:
     """What later steps must know of the folder, as plain JSON."""
     s = tables.settings
     arrays = [getattr(tables, table) for table in TABLES]
-    manifest: dict[str, Any] = {
+    return {
         "edgeq": edgeq.__version__,
         "abi": ABI_VERSION,
         "name": name,
@@ -60,21 +41,15 @@ def build_manifest(tables: Tables, name: str, listener: Listener | None) -> dict
         "scratch_bytes": 4 * (s.fft + s.mels),
         "tables_bytes": sum(array.nbytes for array in arrays),
     }
-    if listener is not None:
-        manifest["network"] = {"name": listener.name, "frames": listener.frames, "kept": listener.kept}
-    return manifest
 
 
-def render_files(tables: Tables, name: str, listener: Listener | None) -> tuple[dict[str, str], dict[str, Any]]:
+def render_files(tables: Tables, name: str) -> tuple[dict[str, str], dict[str, Any]]:
     """(text by path in the folder, manifest). Raises UsageError for a bad name."""
     check_name(name)
-    if listener is not None and listener.name == name:
-        raise UsageError(f"the front end cannot have its network's name, {name!r}", hint="choose another with --name")
-    manifest = build_manifest(tables, name, listener)
+    manifest = build_manifest(tables, name)
     s = tables.settings
-    arrays = {table: getattr(tables, table) for table in TABLES}
-    filled = {table: array for table, array in arrays.items() if array.size}
-    frames = 1 if listener is None else listener.frames
+    fields: dict[str, Any] = {"frames": 1, **tables.descriptor}
+    arrays = {key: array for key, array in fields.items() if isinstance(array, np.ndarray) and array.size}
     page: Mapping[str, Any] = {
         "name": name,
         "upper": name.upper(),
@@ -86,17 +61,12 @@ def render_files(tables: Tables, name: str, listener: Listener | None) -> tuple[
         "scratch_words": s.fft + s.mels,
         "tables": [
             {"name": table, "type": C_TYPES[array.dtype.name], "count": array.size, "lines": table_lines(array)}
-            for table, array in filled.items()
+            for table, array in arrays.items()
         ],
-        "fields": [(key, integer(value)) for key, value in fields(tables).items()]
-        + [(table, f"{name}_{table}" if table in filled else "0") for table in TABLES],
-        "network": None if listener is None else listener.name,
-        "frames": frames,
-        "kept": 0 if listener is None else listener.kept,
-        "history_bytes": frames * s.features if frames > 1 else 0,
+        "fields": [(key, _text(name, key, value)) for key, value in fields.items()],
     }
     root = resources.runtime_dir()
-    paths = runtime_files([f"src/sound/edgeq_sound_{source}.c" for source in _SOURCES], _HEADERS)
+    paths = runtime_files(_SOURCES, _HEADERS)
     files = {f"edgeq/{path}": (root / path).read_text("utf-8") for path in paths}
     manifest["sources"] = [f"{name}.c", *sorted(path for path in files if path.endswith(".c"))]
     manifest["include_dirs"] = [".", "edgeq/include"]
@@ -110,6 +80,13 @@ def render_files(tables: Tables, name: str, listener: Listener | None) -> tuple[
     return files, manifest
 
 
+def _text(name: str, key: str, value: Any) -> str:
+    """A field of the descriptor as C."""
+    if isinstance(value, np.ndarray):
+        return f"{name}_{key}" if value.size else "0"
+    return integer(int(value))
+
+
 def _is_front_end(folder: Path) -> bool:
     for file in folder.glob("*.json"):
         try:
@@ -119,9 +96,9 @@ def _is_front_end(folder: Path) -> bool:
     return False
 
 
-def write_front_end(tables: Tables, out: Path, name: str, listener: Listener | None = None) -> dict[str, Any]:
+def write_front_end(tables: Tables, out: Path, name: str) -> dict[str, Any]:
     """Writes the folder, replacing that of an earlier call; returns the manifest. Raises UsageError."""
-    files, manifest = render_files(tables, name, listener)
+    files, manifest = render_files(tables, name)
     with staged_folder(out, _is_front_end) as folder:
         for path, text in files.items():
             target = folder / path

@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "flash": {"boards", "emulate", "device"},
     "projects": {"boards", "templates"},
     # A front end is integers and C of its own; of a network it reads the manifest.
-    "sound": {"ir", "ops", "emit", "projects", "templates"},
+    "sound": {"ir", "ops", "emit", "npz", "sample_files", "templates"},
     "report": {"boards"},
     # The registries as tables for the documentation; no model passes through here.
     "report.tables": {"ops", "formats", "kernels", "boards", "frontends", "flash", "projects", "quant"},
@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     "arena_limit": {"ir", "passes", "kernels", "plan"},
     "narrow": {"ir", "ops", "passes", "kernels"},
     "originals": {"ir", "npz"},
-    "verify": {"ir", "ops", "quant", "npz", "boards", "toolchain", "emulate", "device", "build", "originals"},
+    "verify": {"ir", "ops", "quant", "npz", "boards", "toolchain", "emulate", "device", "build", "originals", "sound"},
     "selftest": {"ir", "ops", "npz"},
     "bench": {"npz", "boards", "toolchain", "emulate", "device", "build"},
     "snapshot": {"npz", "boards", "toolchain", "emulate", "build", "bench"},

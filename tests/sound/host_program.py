@@ -5,28 +5,30 @@ from __future__ import annotations
 import os
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edgeq import resources
 from edgeq.ir.types import Array
 from edgeq.sound import Tables
-from edgeq.sound.render import TABLES, fields
 from tests.kernels.host_runner import READERS, SANITIZERS, WARNINGS
 
-SOURCES = tuple(f"src/sound/edgeq_sound_{name}.c" for name in ("features", "spectrum", "stream"))
+SOURCES = ("src/sound_features/edgeq_sound_features_a16__c.c", "src/sound/edgeq_sound_stream.c")
 
 
-def _main(numbers: Sequence[str]) -> str:
-    lines = [f"  sound.{name} = number();" for name in numbers]
-    lines += [f"  sound.{name} = block();" for name in TABLES]
+def _main(fields: Mapping[str, Any]) -> str:
+    """fields: of a descriptor, arrays and numbers."""
+    readers = {name: "block" if isinstance(value, np.ndarray) else "number" for name, value in fields.items()}
+    lines = [f"  sound.{name} = {reader}();" for name, reader in readers.items()]
     return f"""
 #include "edgeq/edgeq_sound.h"
 {READERS}
 int main(void) {{
-  edgeq_sound_t sound;
+  edgeq_sound_features_t sound;
+  sound.frames = 1;
 {chr(10).join(lines)}
   const size_t bytes = (size_t)(sound.mfcc ? sound.mfcc : sound.mels) * (size_t)sound.output_bits / 8;
   int16_t *frame = malloc((size_t)sound.window * 2);
@@ -56,7 +58,7 @@ def build(tables: Tables, compiler: str, folder: Path, wide: int) -> Path:
     """The program; it takes any front end. wide: 1 with 64-bit products, 0 with those of halves, as on Cortex-M0."""
     program = folder / f"sound_{compiler}_{wide}"
     source = folder / "sound_main.c"
-    source.write_text(_main(list(fields(tables))), encoding="utf-8")
+    source.write_text(_main(tables.descriptor), encoding="utf-8")
     runtime = resources.runtime_dir()
     command = [compiler, "-std=c11", "-O1", "-g", *WARNINGS, *SANITIZERS, f"-DEDGEQ_WIDE_MULTIPLY={wide}"]
     command += ["-I", str(runtime / "include"), str(source), *(str(runtime / s) for s in SOURCES), "-o", str(program)]
@@ -67,10 +69,10 @@ def build(tables: Tables, compiler: str, folder: Path, wide: int) -> Path:
 
 def run(program: Path, tables: Tables, chunks: Sequence[Array]) -> Array:
     """Features of the frames that come out when the chunks go in one after the other; fails on any sanitizer report."""
-    message = struct.pack(f"<{len(fields(tables))}i", *fields(tables).values())
-    for name in TABLES:
-        data = np.ascontiguousarray(getattr(tables, name)).tobytes()
-        message += struct.pack("<i", len(data)) + data
+    message = b""
+    for value in tables.descriptor.values():
+        data = np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else b""
+        message += struct.pack("<i", len(data)) + data if isinstance(value, np.ndarray) else struct.pack("<i", value)
     message += struct.pack("<i", len(chunks))
     for chunk in chunks:
         message += struct.pack("<i", 2 * len(chunk)) + np.ascontiguousarray(chunk, np.int16).tobytes()

@@ -1,49 +1,45 @@
-/* Samples from stdin, in chunks of another size each time; scores of every run to stdout. */
+/* Samples from stdin, in pieces of the sizes that the arguments say, over and over; every score to stdout. A piece has
+ * an allocation of its own, so that the sanitizers see any byte read beside it. */
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "ears.h"
+#include "net.h"
 
-static int16_t frame[EARS_FRAME_SAMPLES];
 static __attribute__((aligned(NET_ARENA_ALIGN))) uint8_t arena[NET_ARENA_BYTES];
-static int32_t scratch[EARS_SCRATCH_WORDS];
-#if NET_STATE_BYTES
 static __attribute__((aligned(NET_ARENA_ALIGN))) uint8_t state[NET_STATE_BYTES];
-#endif
-#ifdef EARS_HISTORY_BYTES
-static int8_t history[EARS_HISTORY_BYTES];
-#endif
 
-int main(void) {
+static int listen(net_t *net, const int16_t *samples, size_t count) {
+  const int16_t *next = samples;
+  size_t left = count;
+  int32_t status;
+  while ((status = net_push(net, &next, &left)) > 0) {
+    if (fwrite(net_output(net, 0), 1, NET_OUTPUT_0_BYTES, stdout) != NET_OUTPUT_0_BYTES) {
+      return 3;
+    }
+  }
+  return (status < 0 || left || next != samples + count) ? 4 : 0;
+}
+
+int main(int argc, char **argv) {
   net_t net;
-  ears_t ears_of_net;
-  int16_t samples[1000];
-  size_t size = 1;
-#if NET_STATE_BYTES
+  int result = 0;
+  size_t got = 1;
   if (net_init(&net, arena, sizeof arena, state, sizeof state) != EDGEQ_OK) {
     return 1;
   }
-#else
-  if (net_init(&net, arena, sizeof arena) != EDGEQ_OK) {
-    return 1;
+  if (net_push(&net, NULL, &got) >= 0) {
+    return 5;
   }
-#endif
-#ifdef EARS_HISTORY_BYTES
-  ears_start(&ears_of_net, &net, frame, scratch, history);
-#else
-  ears_start(&ears_of_net, &net, frame, scratch);
-#endif
-  for (size_t got; (got = fread(samples, 2, size, stdin)) > 0; size = size * 7 % 997) {
-    const int16_t *next = samples;
-    uint32_t count = (uint32_t)got;
-    int32_t status;
-    while ((status = ears_next(&ears_of_net, &next, &count)) > 0) {
-      if (fwrite(net_output(&net, 0), 1, NET_OUTPUT_0_BYTES, stdout) != NET_OUTPUT_0_BYTES) {
-        return 3;
-      }
-    }
-    if (status < 0 || count) {
-      return 4;
-    }
+  for (int i = 1; got && !result; i = i + 1 < argc ? i + 1 : 1) {
+    const size_t size = (size_t)strtoul(argv[i], NULL, 10);
+    int16_t *piece = malloc(size * sizeof(int16_t));
+    got = fread(piece, sizeof(int16_t), size, stdin);
+    result = listen(&net, piece, got);
+    got += size == 0U;
+    free(piece);
   }
-  return 0;
+  if (net_reset(&net) != EDGEQ_OK || net.heard) {
+    return 6;
+  }
+  return result;
 }

@@ -1,30 +1,36 @@
-"""Samples in, scores out: a front end for a network, written by the command; and its cost on emulated cores."""
+"""Samples in, scores out: networks converted with their front end, pushed samples in pieces of any size."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import wave
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from benchmarks.mlperf_tiny import TOLERANCE, rewrite
-from benchmarks.sound import BOARDS, FRONT_ENDS, PAGE, measure, recorded, sounds, tables
 from edgeq import resources
 from edgeq.cli import run as command
-from edgeq.errors import UsageError, VerificationError
+from edgeq.errors import CalibrationError, UnsupportedError, UsageError
 from edgeq.ir.serialize import load_graph
+from edgeq.ir.types import Array
 from edgeq.ops.execute import run_integer
 from edgeq.pipeline import compile_model
-from edgeq.sound import Settings, features, make_tables, read_listener, write_front_end
+from edgeq.sound import Output, Settings, features, make_tables, read_settings
 from tests.kernels.host_runner import SANITIZERS, WARNINGS
 from tests.sound.signals import signal
-from tests.tools import need
+from tests.tools import need, shared
 from tests.unit.onnx_models import array, make_model, node
 
-FRAMES, MFCC = 12, 10
-HEARD = Settings(mfcc=MFCC)
+FRAMES, BANDS = 12, 10
+MFCC = Settings(mfcc=BANDS)
+GAPS = Settings(rate=8000, window=100, hop=130, mels=BANDS, gain=0.1, offset=1.5)
+SHARED = "models/mlperf_tiny/sww_conv1d_int8.tflite"
 
 
 def network(folder: Path) -> Path:
@@ -37,67 +43,166 @@ def network(folder: Path) -> Path:
         node("Flatten", ["r"], "f"),
         node("Gemm", ["f", "d"], "y"),
     ]
-    constants = {"w": array(8, MFCC, 3) / 5, "d": array(8 * (FRAMES - 2), 3, seed=1) / 8}
-    file.write_bytes(make_model(nodes, {"x": [1, FRAMES, MFCC]}, ["y"], constants))
+    constants = {"w": array(8, BANDS, 3) / 5, "d": array(8 * (FRAMES - 2), 3, seed=1) / 8}
+    file.write_bytes(make_model(nodes, {"x": [1, FRAMES, BANDS]}, ["y"], constants))
     return file
 
 
-@pytest.mark.tools
-@pytest.mark.parametrize("stream", [False, True], ids=["window", "stream"])
-def test_samples_become_scores(stream: bool, tmp_path: Path) -> None:
-    need("gcc")
-    plain = make_tables(HEARD)
-    sound = np.concatenate([signal("speech", 16000, 8000), signal("noise", 16000, 3000), signal("sine", 16000, 3000)])
-    heard = features(plain, sound) * plain.output.scale
-    windows = np.lib.stride_tricks.sliding_window_view(heard, FRAMES, axis=0).transpose(0, 2, 1)
-    calibration = {"x": windows.astype(np.float32)}
-    options = {"calibrate": calibration, "name": "net"}
-    whole = compile_model(network(tmp_path), "host", out=tmp_path / "whole", **options)
-    folder = tmp_path / "whole"
-    if stream:
-        folder = tmp_path / "net"
-        compile_model(network(tmp_path), "host", out=folder, stream=True, **options)
-    assert command(["features", "--mfcc", "10", "--network", str(folder), "-o", str(tmp_path / "ears")]) == 0
+def sounds(rate: int) -> Array:
+    return np.concatenate([signal(name, rate, rate // 4) for name in ("speech", "noise", "sine", "chirp")])
 
-    front = json.loads((tmp_path / "ears" / "ears.json").read_text())
-    program, model = tmp_path / "program", json.loads((folder / "net.json").read_text())
-    sources = [*(tmp_path / "ears" / s for s in front["sources"]), *(folder / s for s in model["sources"])]
-    includes = [tmp_path / "ears", folder, resources.runtime_dir() / "include"]
+
+@dataclass(frozen=True)
+class Listening:
+    """A program that hears, and the network without its front end, by which it is judged."""
+
+    settings: Settings
+    every: int
+    program: Path
+    whole: Path
+
+    def scores(self, pieces: list[int]) -> Array:
+        sound = sounds(self.settings.rate)
+        done = subprocess.run(
+            [self.program, *map(str, pieces)], input=sound.tobytes(), capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return np.frombuffer(done.stdout, np.int8).reshape(-1, 3)
+
+    def expected(self) -> Array:
+        """Features of silence and all samples, whole windows of them, the network on each."""
+        s, graph = self.settings, load_graph(self.whole / "verify" / "graph.npz")
+        x = graph.inputs[0]
+        tables = make_tables(s, Output(x.scale, x.zero_point, 8))
+        quiet = np.zeros(FRAMES * s.hop + max(s.window - s.hop, 0), np.int16)
+        heard = features(tables, np.concatenate([quiet, sounds(s.rate)]))
+        calls = len(sounds(s.rate)) // (s.hop * self.every)
+        ends = [FRAMES + self.every * (call + 1) for call in range(calls)]
+        (scores,) = run_integer(graph, {x.name: np.stack([heard[end - FRAMES : end] for end in ends])}).values()
+        return np.asarray(scores)
+
+
+CASES: dict[str, tuple[Settings, dict[str, Any]]] = {
+    "window": (MFCC, {}),
+    "stream": (MFCC, {"stream": True}),
+    "every third": (GAPS, {"every": 3}),
+    "every second, stream": (GAPS, {"every": 2, "stream": True}),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def listening(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Listening:
+    need("gcc")
+    front_end, options = CASES[request.param]
+    folder = tmp_path_factory.mktemp("listening")
+    given_sounds: dict[str, Any] = {"calibrate": {"inputs": np.stack([sounds(front_end.rate)])}, "name": "net"}
+    whole = compile_model(network(folder), "host", out=folder / "whole", **{**given_sounds, **calibration(front_end)})
+    heard = compile_model(network(folder), "host", out=folder / "net", features=front_end, **given_sounds, **options)
+    if options.get("every") == 2:
+        assert heard.verify(on=["host"], samples=4, reference="original").bit_exact
+    sources = [folder / "net" / source for source in heard.manifest["sources"]]
+    includes = [folder / "net", resources.runtime_dir() / "include"]
+    program = folder / "program"
     built = subprocess.run(
         ["gcc", "-std=c99", "-O1", *WARNINGS, *SANITIZERS, *(f"-I{i}" for i in includes),
          str(Path(__file__).with_name("listening.c")), *map(str, sources), "-o", str(program)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
-    done = subprocess.run([program], input=sound.tobytes(), capture_output=True, check=True)
-    scores = np.frombuffer(done.stdout, np.int8).reshape(-1, 3)
+    return Listening(front_end, options.get("every", 1), program, whole.dir)
 
-    given = features(make_tables(HEARD, read_listener(folder, HEARD).output), sound)
-    graph = load_graph(tmp_path / "whole" / "verify" / "graph.npz")
-    ends = np.lib.stride_tricks.sliding_window_view(given, FRAMES, axis=0).transpose(0, 2, 1)
-    (expected,) = run_integer(graph, {graph.inputs[0].name: np.ascontiguousarray(ends)}).values()
-    assert len(scores) == (len(given) if stream else len(ends)) and whole.manifest["state_bytes"] == 0
-    np.testing.assert_array_equal(scores[-len(ends) :], expected)
+
+def calibration(front_end: Settings) -> dict[str, Any]:
+    """Features of the same sounds, by hand: what the command makes of sounds."""
+    tables = make_tables(front_end)
+    heard = features(tables, sounds(front_end.rate)) * tables.output.scale
+    windows = [heard[i : i + FRAMES] for i in range(0, len(heard) - FRAMES + 1, FRAMES)]
+    return {"calibrate": {"x": np.stack(windows).astype(np.float32)}}
+
+
+@pytest.mark.tools
+@settings(max_examples=8, deadline=None)
+@given(pieces=st.lists(st.integers(0, 3000), min_size=1, max_size=5).filter(any))
+def test_the_pieces_do_not_matter(listening: Listening, pieces: list[int]) -> None:
+    expected = listening.expected()
+    np.testing.assert_array_equal(listening.scores(pieces), expected)
     assert len(np.unique(expected)) > 20
 
 
-def test_another_network_is_refused(tmp_path: Path) -> None:
-    steps: dict[str, object] = {"name": "net", "steps": [], "state_bytes": 0}
-    good = {"dtype": "int8", "packed": False, "scale": 0.5, "zero_point": 3, "real_offset": 0.0, "bytes": 120}
-    for inputs, complaint in (
-        ([{**good, "shape": [1, 10, 12]}], "time comes before features"),
-        ([{**good, "shape": [1, 11, 11], "bytes": 121}], "not frames of 10 features"),
-        ([{**good, "shape": [1, 12, 10], "dtype": "int32"}], "not plain int8"),
-        ([], "0 inputs"),
+@pytest.mark.tools
+@pytest.mark.parametrize("board", ["cortex-m4", "riscv"])
+def test_a_published_network_hears(board: str, tmp_path: Path) -> None:
+    """The wake word network of MLPerf Tiny, a frame at a time: emulated cores, and LiteRT on the same features."""
+    need("shared", "litert", "zig", "unicorn")
+    front_end = Settings(window=480, hop=320, mels=40, scale="htk", norm="none", gain=1 / 64, offset=52 / 64)
+    model = shared() / SHARED
+    result = compile_model(model, board, out=tmp_path / "m", features=front_end, stream=True, optimize="speed")
+    assert result.manifest["inputs"][0]["shape"] == [1, 320]
+    sound = sounds(16000)[: 320 * 40].reshape(-1, 320)
+    proof = result.verify(on=["emulator"], inputs={"inputs": sound}, reference="original")
+    assert proof.bit_exact and proof.reference is not None and proof.reference["exact"]
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    model, sound = network(tmp_path), {"inputs": np.stack([sounds(16000)])}
+
+    def refused(kind: type[Exception], text: str, **options: Any) -> None:
+        given_options = {"features": MFCC, "calibrate": sound, **options}
+        with pytest.raises(kind, match=text):
+            compile_model(model, "host", out=tmp_path / "m", **given_options)
+
+    refused(UsageError, r"takes \[1, 12, 10\], not frames of 40 features", features=Settings())
+    refused(UsageError, "a score every 13 frames of a network over 12", every=13)
+    refused(UsageError, "--every counts frames", every=2, features=None, **calibration(MFCC))
+    refused(
+        CalibrationError,
+        "a sound of 500 samples; the network hears 2240",
+        calibrate={"inputs": sound["inputs"][:, :500]},
+    )
+    refused(CalibrationError, r"shape \[16000\]", calibrate={"inputs": sound["inputs"][0]})
+    file = tmp_path / "sounds" / "a.wav"
+    file.parent.mkdir()
+    with wave.open(str(file), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(sounds(8000).tobytes())
+    refused(CalibrationError, "8000 samples per second, 1 channels; the network hears 16000", calibrate=file.parent)
+    two = tmp_path / "two.onnx"
+    two.write_bytes(make_model([node("Add", ["a", "b"], "y")], {"a": [1, 4, 4], "b": [1, 4, 4]}, ["y"]))
+    model = two
+    refused(UsageError, "2 inputs", features=Settings(mels=4), calibrate={k: np.ones((2, 4, 4)) for k in "ab"})
+
+
+def test_strides_decide_which_steps_there_are(tmp_path: Path) -> None:
+    file = tmp_path / "two.onnx"
+    nodes = [node("Conv", ["x", "w"], "y", strides=[2, 1])]
+    file.write_bytes(make_model(nodes, {"x": [1, 1, 12, 4]}, ["y"], {"w": array(2, 1, 3, 4)}))
+    options: dict[str, Any] = {"features": Settings(mels=4), "calibrate": {"inputs": np.stack([sounds(16000)])}}
+    with pytest.raises(UnsupportedError, match="no step of 3 frames in the window of 12"):
+        compile_model(file, "host", out=tmp_path / "m", stream=True, every=3, **options)
+    assert compile_model(file, "host", out=tmp_path / "m", stream=True, **options).manifest["sound"]["frames"] == 2
+
+
+def test_settings_files(tmp_path: Path) -> None:
+    file = tmp_path / "mel.toml"
+    file.write_text('rate = 8000\nwindow = "32ms"\nhop = 100\nmels = 20\ngain = 2\nunit = "ln"\n')
+    assert read_settings(file) == Settings(rate=8000, window=256, hop=100, mels=20, gain=2.0, unit="ln")
+    for text, complaint in (
+        ("melz = 40", "features have no 'melz'"),
+        ('mels = "40"', "is not of type int"),
+        ("mfcc = true", "is not of type int"),
+        ('hop = "soon"', "'soon' is not a length of time"),
+        ('window = "-3ms"', "not a length of time"),
+        ("mels = 400", "400 Mel bands"),
+        ("mels = ", "cannot be read"),
     ):
-        (tmp_path / "net.json").write_text(json.dumps({**steps, "inputs": inputs}))
-        with pytest.raises(UsageError, match=complaint):
-            read_listener(tmp_path, HEARD)
-    (tmp_path / "net.json").write_text(json.dumps({**steps, "inputs": [{**good, "shape": [1, 12, 10, 1]}]}))
-    listener = read_listener(tmp_path, HEARD)
-    assert (listener.frames, listener.kept, listener.output.zero_point) == (12, 11, 3)
-    with pytest.raises(UsageError, match="its network's name"):
-        write_front_end(make_tables(HEARD, listener.output), tmp_path / "out", "net", listener)
+        file.write_text(text)
+        with pytest.raises(UsageError, match=complaint) as error:
+            read_settings(file)
+        assert str(file) in str(error.value) or error.value.where == str(file)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_settings(tmp_path / "none.toml")
 
 
 def test_only_its_own_folder_is_replaced(tmp_path: Path) -> None:
@@ -108,26 +213,3 @@ def test_only_its_own_folder_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "other" / "notes").touch()
     assert command(["features", "-o", str(tmp_path / "other")]) == UsageError.exit_code
     assert command(["features", "--window", "soon", "-o", str(tmp_path / "ears")]) == UsageError.exit_code
-
-
-@pytest.mark.tools
-@pytest.mark.parametrize("board", BOARDS)
-def test_emulated_cores_give_the_reference_bits_at_the_recorded_cost(board: str) -> None:
-    need("unicorn", "zig")
-    name, settings = next(iter(FRONT_ENDS.items()))
-    was, now = recorded()[name][board], measure(settings, board, sounds(settings))
-    for key, figure in was.items():
-        assert now[key] <= figure * (1 + TOLERANCE), f"{key}; if it must be so, run python -m benchmarks.sound"
-
-
-@pytest.mark.tools
-def test_a_wrong_bit_of_an_emulated_core_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    need("unicorn", "zig")
-    monkeypatch.setattr("benchmarks.sound.features", lambda tables, frame: features(tables, frame) ^ 1)
-    with pytest.raises(VerificationError):
-        measure(HEARD, "riscv", sounds(HEARD)[:1])
-
-
-def test_the_page_has_the_recorded_figures() -> None:
-    text = PAGE.read_text("utf-8")
-    assert "<!-- figures:sound -->" in text and rewrite(text, tables(recorded())) == text

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from edgeq.errors import UsageError
 from edgeq.ir.types import Array
 from edgeq.ops.fixed_point import quantize_multiplier
-from edgeq.sound.settings import UNITS, Settings
+from edgeq.ops.sound_settings import UNITS, Settings
 
 LOG_BITS = 16
 """Bits behind the point of logarithms."""
@@ -28,6 +29,7 @@ LOG_LIMIT = 64
 """No logarithm reaches this: powers are under 2**24, floors are at least 2**-56."""
 ROW_LIMIT = 32767
 """Most that the |cosines| of a row add up to, so that a row times int16 leaves a bit for the offset."""
+TABLES = ("shape", "twiddles", "edges", "weights", "offsets", "logs", "cosines")
 OFFSET_LIMITS = {True: 2**30, False: 2**24}
 """|offset| of MFCC, and of logarithms, is under this; with it, values stay under 2**31 and 2**25."""
 
@@ -43,7 +45,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Tables:
-    """The fields of `edgeq_sound_t`, and how its features are read. Arrays are the tables of the same name."""
+    """The fields of `edgeq_sound_features_t`, and how its features are read. Arrays are the tables of the same name."""
 
     settings: Settings
     output: Output
@@ -59,6 +61,25 @@ class Tables:
     offset: int  # added to logarithms, Q16, or to sums of cosines
     multiplier: int
     shift: int
+
+    @property
+    def descriptor(self) -> dict[str, Any]:
+        """The fields of `edgeq_sound_features_t` but `frames`: ints, and the arrays of `TABLES`."""
+        s = self.settings
+        return {
+            "window": s.window,
+            "hop": s.hop,
+            "fft_bits": self.fft_bits,
+            "mels": s.mels,
+            "mfcc": s.mfcc,
+            **{table: getattr(self, table) for table in TABLES},
+            "floor": self.floor,
+            "offset": self.offset,
+            "multiplier": self.multiplier,
+            "shift": self.shift,
+            "zero_point": self.output.zero_point,
+            "output_bits": self.output.bits,
+        }
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -94,7 +115,7 @@ def make_tables(settings: Settings, output: Output | None = None) -> Tables:
         settings=s,
         output=output,
         fft_bits=bits,
-        shape=_q31(_window(s)),
+        shape=_q31(window_shape(s)),
         twiddles=np.stack([_q31(np.cos(angle)), _q31(-np.sin(angle))], axis=-1),
         edges=edges,
         weights=_weights(s, corners, edges),
@@ -112,7 +133,7 @@ def _q31(x: Array) -> Array:
     return np.asarray(np.clip(np.rint(x * 2.0**31), -(2**31), 2**31 - 1).astype(np.int32))
 
 
-def _window(s: Settings) -> Array:
+def window_shape(s: Settings) -> Array:
     """The periodic window, as spectra take it: its first sample would follow its last."""
     mean, swing = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}[s.shape]
     return np.asarray(mean - swing * np.cos(2 * np.pi * np.arange(s.window) / s.window))
@@ -152,10 +173,24 @@ def _weights(s: Settings, corners: Array, edges: Array) -> Array:
     return np.asarray(np.clip(np.rint(rise * 2**15), 0, 2**15).astype(np.uint16))
 
 
-def _cosines(s: Settings) -> tuple[Array, int]:
-    """The orthonormal DCT-II as int16 [mfcc, mels], and its bits behind the point."""
+def mel_filters(s: Settings) -> Array:
+    """The triangles in full, as reals [mels, fft / 2 + 1]."""
+    corners, bins = mel_corners(s)[:, None], np.arange(s.fft // 2 + 1) * s.rate / s.fft
+    low, middle, high = corners[:-2], corners[1:-1], corners[2:]
+    sides = np.minimum((bins - low) / (middle - low), (high - bins) / (high - middle))
+    return np.asarray(np.maximum(sides, 0) * band_gains(s, mel_corners(s))[:, None])
+
+
+def cosine_rows(s: Settings) -> Array:
+    """The orthonormal DCT-II as reals [mfcc, mels]."""
     k, m = np.arange(s.mfcc)[:, None], np.arange(s.mels)[None, :]
-    real = np.cos(np.pi * k * (2 * m + 1) / (2 * s.mels)) * np.where(k == 0, 1, math.sqrt(2)) / math.sqrt(s.mels)
+    rows = np.cos(np.pi * k * (2 * m + 1) / (2 * s.mels)) * np.where(k == 0, 1, math.sqrt(2)) / math.sqrt(s.mels)
+    return np.asarray(rows)
+
+
+def _cosines(s: Settings) -> tuple[Array, int]:
+    """The same as int16, and its bits behind the point."""
+    real = cosine_rows(s)
     if not s.mfcc:
         return real.astype(np.int16), 0
     bits = next(b for b in range(15, 0, -1) if _fits(np.rint(real * 2.0**b)))

@@ -6,7 +6,8 @@ import numpy as np
 
 from edgeq.ir.types import Array
 from edgeq.ops.fixed_point import requantize
-from edgeq.sound.tables import CEPSTRUM_BITS, LOG_BITS, Tables
+from edgeq.ops.sound_settings import UNITS, Settings
+from edgeq.ops.sound_tables import CEPSTRUM_BITS, LOG_BITS, Tables, cosine_rows, mel_filters, window_shape
 
 
 def features(tables: Tables, samples: Array) -> Array:
@@ -23,6 +24,15 @@ def features(tables: Tables, samples: Array) -> Array:
     low, high = tables.limits
     y = requantize(levels + tables.offset, tables.multiplier, tables.shift) + tables.output.zero_point
     return np.asarray(np.clip(y, low, high).astype(np.int8 if tables.output.bits == 8 else np.int16))
+
+
+def real_features(s: Settings, samples: Array) -> Array:
+    """The same in float64: parts of full scale [n] -> reals [frames, features]."""
+    count = max(0, (len(samples) - s.window) // s.hop + 1)
+    frames = samples[np.arange(count)[:, None] * s.hop + np.arange(s.window)]
+    power = np.abs(np.fft.rfft(frames * window_shape(s), s.fft, axis=1)) ** 2
+    levels = np.log2(np.maximum(power @ mel_filters(s).T, s.floor))
+    return np.asarray((levels @ cosine_rows(s).T if s.mfcc else levels) * (UNITS[s.unit] * s.gain) + s.offset)
 
 
 def _half_product(x: Array, weight: Array) -> Array:

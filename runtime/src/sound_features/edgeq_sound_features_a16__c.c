@@ -1,9 +1,11 @@
-/* From a frame to its features: power, Mel bands, logarithm, cosine transform.
+/* From frames to features: spectrum, power, Mel bands, logarithm, cosine transform.
  *
  * A bin between two corners lies on the falling slope of one band and on the rising one of the next; the two weights
  * add up to 1, so one product serves both. */
+#include "edgeq/edgeq_sound_features.h"
+
 #include "edgeq/edgeq_requantize.h"
-#include "edgeq/edgeq_sound.h"
+#include "edgeq/edgeq_sound_spectrum.h"
 
 /* x * x, and x * weight for a weight of at most 2^15: in halves where a long product would be a call. |x| < 2^31. */
 static uint64_t square(int32_t x) {
@@ -44,7 +46,7 @@ static int32_t log2_q16(const uint16_t *logs, uint64_t x) {
 }
 
 /* log2 of the power in each band, Q16. */
-static void levels(const edgeq_sound_t *sound, const int32_t *spectrum, int32_t exponent, int32_t *level) {
+static void levels(const edgeq_sound_features_t *sound, const int32_t *spectrum, int32_t exponent, int32_t *level) {
   const uint16_t *weight = sound->weights;
   uint64_t rising = 0;
   for (int32_t slope = 0; slope <= sound->mels; slope++) {
@@ -71,7 +73,7 @@ static void levels(const edgeq_sound_t *sound, const int32_t *spectrum, int32_t 
   }
 }
 
-static void store(const edgeq_sound_t *sound, void *features, int32_t index, int32_t value) {
+static void store(const edgeq_sound_features_t *sound, void *features, int32_t index, int32_t value) {
   const int32_t y = edgeq_requantize(value + sound->offset, sound->multiplier, sound->shift);
   if (sound->output_bits == 8) {
     ((int8_t *)features)[index] = edgeq_output(y, sound->zero_point, INT8_MIN, INT8_MAX);
@@ -81,16 +83,18 @@ static void store(const edgeq_sound_t *sound, void *features, int32_t index, int
   }
 }
 
-void edgeq_sound_features(const edgeq_sound_t *sound, const int16_t *samples, void *features, int32_t *scratch) {
+/* One frame; its features go to `index` and on. Returns the index after them. */
+static int32_t frame(const edgeq_sound_features_t *sound, const int16_t *samples, void *features, int32_t index,
+                     int32_t *scratch) {
   int32_t *level = scratch + (1 << sound->fft_bits);
   const int32_t exponent = edgeq_sound_spectrum(sound, samples, scratch);
   const int16_t *cosine = sound->cosines;
   levels(sound, scratch, exponent, level);
   if (sound->mfcc == 0) {
     for (int32_t m = 0; m < sound->mels; m++) {
-      store(sound, features, m, level[m]);
+      store(sound, features, index + m, level[m]);
     }
-    return;
+    return index + sound->mels;
   }
   for (int32_t m = 0; m < sound->mels; m++) {
     level[m] = (level[m] + 64) >> 7; /* Q9, in 16 bits */
@@ -100,6 +104,16 @@ void edgeq_sound_features(const edgeq_sound_t *sound, const int16_t *samples, vo
     for (int32_t m = 0; m < sound->mels; m++) {
       sum += level[m] * *cosine++;
     }
-    store(sound, features, k, sum);
+    store(sound, features, index + k, sum);
+  }
+  return index + sound->mfcc;
+}
+
+void edgeq_sound_features_a16__c(const edgeq_sound_features_t *layer, const int16_t *samples, void *features,
+                                 void *scratch) {
+  int32_t index = 0;
+  for (int32_t left = layer->frames; left > 0; left--) {
+    index = frame(layer, samples, features, index, (int32_t *)scratch);
+    samples += layer->hop;
   }
 }
