@@ -310,14 +310,14 @@ def _off_grid(spec: Mapping[str, Any], ours: Array, theirs: Array) -> int:
     return int((np.abs(theirs - to_reals(spec, ours)) > BESIDE * unit).sum())
 
 
-def _layer_sqnr(
-    folder: Path, graph: Graph, manifest: Mapping[str, Any], given: SampleSet
-) -> list[dict[str, Any]] | None:
 def _real_input(value: Value, integers: Array) -> Array:
     """What integers of an input stand for; tokens stand for themselves."""
     return integers if value.type.quantization is None else value.quantization.dequantize(integers)
 
 
+def _layer_sqnr(
+    folder: Path, graph: Graph, manifest: Mapping[str, Any], given: SampleSet
+) -> list[dict[str, Any]] | None:
     """SQNR of every step's output against the float network, where edgeq quantized it itself."""
     file = folder / "verify" / "real.npz"
     if not file.is_file():
