@@ -1,4 +1,4 @@
-"""LayerNorm, RMSNorm and gelu that exporters spell out, as one operator each.
+"""LayerNorm, RMSNorm, InstanceNorm and gelu that exporters spell out, as one operator each.
 
 The links of a chain are matched from its end; every link but the first must have no other reader, so that nothing is
 computed twice. Gains and offsets per channel that follow a normalization are taken into it.
@@ -10,19 +10,25 @@ from math import isclose, sqrt
 
 import numpy as np
 
-from edgeq.ir.graph import Graph, Node, Value
+from edgeq.ir.graph import Attr, Graph, Node, Value
 from edgeq.ir.types import Array
 from edgeq.passes.rewrite import (
     Uses,
+    insert_before,
+    inverse,
     is_plain,
     is_real,
     new_constant,
+    new_node,
     real_number,
     take_over,
     value_and_number,
 )
 
 LARGEST_EPSILON = 0.1
+NORMS = ("layer_norm", "group_norm")
+
+Root = tuple[Value, float, tuple[int, ...]]
 
 
 def recompose_normalization(graph: Graph) -> bool:
@@ -73,7 +79,10 @@ def _gelu(graph: Graph, node: Node) -> bool:
 
 
 def _normalization(graph: Graph, node: Node) -> bool:
-    """d / sqrt(mean(d^2) + epsilon), or d times the reciprocal; d is x - mean(x), or x itself."""
+    """d / sqrt(mean(d^2) + epsilon), or d times the reciprocal; d is x - mean(x), or x itself.
+
+    Over the last axis, or over all but one and the first.
+    """
     uses = Uses(graph)
     if is_plain(node, "div"):
         found = _root(uses, node.input(1), 0.5)
@@ -85,7 +94,14 @@ def _normalization(graph: Graph, node: Node) -> bool:
         return False
     if found is None or found[0] is not d or d.is_constant:
         return False
-    x = _deviation(uses, d)
+    axes, rank = found[2], len(d.shape)
+    x = _deviation(uses, d, axes)
+    if axes != (rank - 1,):
+        kept = [a for a in range(1, rank) if a not in axes]
+        if x is None or 0 in axes or len(kept) != 1:
+            return False
+        _instance_norm(graph, node, x, kept[0], found[1])
+        return True
     columns = d.shape[-1]
     gain = new_constant(graph, f"{node.name}.gain", np.ones(columns, np.float32))
     offset = new_constant(graph, f"{node.name}.offset", np.zeros(columns, np.float32))
@@ -94,8 +110,24 @@ def _normalization(graph: Graph, node: Node) -> bool:
     return True
 
 
-def _inverse_root(uses: Uses, value: Value) -> tuple[Value, float] | None:
-    """(d, epsilon) of 1 / sqrt(mean(d^2) + epsilon)."""
+def _instance_norm(graph: Graph, node: Node, x: Value, channel: int, epsilon: float) -> None:
+    """Axis `channel` comes last around the normalization of its numbers over all others."""
+    channels, rank = x.shape[channel], len(x.shape)
+    gain = new_constant(graph, f"{node.name}.gain", np.ones(channels, np.float32))
+    offset = new_constant(graph, f"{node.name}.offset", np.zeros(channels, np.float32))
+    attrs: dict[str, Attr] = {"groups": channels, "epsilon": epsilon}
+    if channel == rank - 1:
+        node.op, node.inputs, node.attrs = "group_norm", [x, gain, offset], attrs
+        return
+    last = (*(a for a in range(rank) if a != channel), channel)
+    turn = new_node(graph, "transpose", f"{node.name}.channel_last", [x], {"perm": last})
+    norm = new_node(graph, "group_norm", f"{node.name}.norm", [turn.output, gain, offset], attrs)
+    insert_before(graph, node, turn, norm)
+    node.op, node.inputs, node.attrs = "transpose", [norm.output], {"perm": inverse(last)}
+
+
+def _inverse_root(uses: Uses, value: Value) -> Root | None:
+    """(d, epsilon, axes) of 1 / sqrt(mean(d^2) + epsilon)."""
     maker = uses.private_producer(value, "power", "div")
     if maker is None:
         return None
@@ -106,8 +138,8 @@ def _inverse_root(uses: Uses, value: Value) -> tuple[Value, float] | None:
     return _root(uses, maker.input(0), 0.5) if maker.attrs["exponent"] == -1.0 else None
 
 
-def _root(uses: Uses, value: Value, exponent: float) -> tuple[Value, float] | None:
-    """(d, epsilon) of (mean(d^2) + epsilon) ** exponent over the last axis."""
+def _root(uses: Uses, value: Value, exponent: float) -> Root | None:
+    """(d, epsilon, axes) of (mean(d^2) + epsilon) ** exponent over the axes."""
     root = uses.private_producer(value, "power")
     if root is None or root.attrs["exponent"] != exponent:
         return None
@@ -115,28 +147,31 @@ def _root(uses: Uses, value: Value, exponent: float) -> tuple[Value, float] | No
     if shifted is None or not 0 <= shifted[1] < LARGEST_EPSILON:
         return None
     mean = uses.private_producer(shifted[0], "mean")
-    square = None if mean is None or not _last_axis(mean) else uses.private_producer(mean.input(0), "power", "mul")
-    if square is None:
+    axes = None if mean is None else _averaged_axes(mean)
+    square = None if mean is None or axes is None else uses.private_producer(mean.input(0), "power", "mul")
+    if square is None or axes is None:
         return None
     if square.op == "power":
-        return (square.input(0), shifted[1]) if square.attrs["exponent"] == 2.0 else None
+        return (square.input(0), shifted[1], axes) if square.attrs["exponent"] == 2.0 else None
     same = is_plain(square, "mul") and square.input(0) is square.input(1)
-    return (square.input(0), shifted[1]) if same else None
+    return (square.input(0), shifted[1], axes) if same else None
 
 
-def _last_axis(mean: Node) -> bool:
+def _averaged_axes(mean: Node) -> tuple[int, ...] | None:
+    """The axes from the front, in order; None where they vanish."""
     rank = len(mean.input(0).shape)
-    return bool(mean.attrs["keepdims"]) and {a % rank for a in mean.attrs["axes"]} == {rank - 1}
+    return tuple(sorted({a % rank for a in mean.attrs["axes"]})) if mean.attrs["keepdims"] else None
 
 
-def _deviation(uses: Uses, d: Value) -> Value | None:
-    """x where d is x - mean(x) over the last axis."""
+def _deviation(uses: Uses, d: Value, axes: tuple[int, ...]) -> Value | None:
+    """x where d is x - mean(x) over the axes."""
     difference = uses.producer(d)
     if difference is None or not is_plain(difference, "sub"):
         return None
     mean = uses.producer(difference.input(1))
     x = difference.input(0)
-    return x if mean is not None and mean.op == "mean" and mean.input(0) is x and _last_axis(mean) else None
+    same = mean is not None and mean.op == "mean" and mean.input(0) is x and _averaged_axes(mean) == axes
+    return x if same else None
 
 
 def _gain(graph: Graph, node: Node) -> bool:
@@ -144,8 +179,13 @@ def _gain(graph: Graph, node: Node) -> bool:
     if not is_plain(node, "mul", "add"):
         return False
     for at in (0, 1):
-        vector, norm = node.input(at), Uses(graph).private_producer(node.input(1 - at), "layer_norm")
-        if norm is None or not vector.is_constant or not is_real(vector) or not _per_channel(vector, node.output):
+        vector, norm = node.input(at), Uses(graph).private_producer(node.input(1 - at), *NORMS)
+        if norm is None or not vector.is_constant or not is_real(vector):
+            continue
+        if not _per_channel(vector, node.output):
+            if norm.op == "layer_norm" and norm.attrs["centred"] and _per_row(vector, norm):
+                _instance_norm(graph, norm, norm.input(0), 1, norm.attrs["epsilon"])
+                return True
             continue
         numbers = np.broadcast_to(vector.constant.reshape(-1), node.output.shape[-1:]).astype(np.float64)
         gain, offset = (norm.input(i).constant.astype(np.float64) for i in (1, 2))
@@ -158,6 +198,13 @@ def _gain(graph: Graph, node: Node) -> bool:
 
 def _per_channel(vector: Value, output: Value) -> bool:
     return vector.type.elements == 1 or vector.type.elements == vector.shape[-1] == output.shape[-1]
+
+
+def _per_row(vector: Value, norm: Node) -> bool:
+    """Rows of [N, C, L] are what is gained: an InstanceNorm, whose own gain and offset are still 1 and 0."""
+    rows = norm.output.shape
+    plain = (norm.input(1).constant == 1).all() and (norm.input(2).constant == 0).all()
+    return bool(len(rows) == 3 and vector.shape[-2:] == (rows[1], 1) and vector.type.elements == rows[1] and plain)
 
 
 def _like(graph: Graph, node: Node, name: str, array: Array) -> Value:

@@ -22,6 +22,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "average_sums": {"count": 36},
     "concat": {"axis": 3},
     "delay_line": {"frames": 12},
+    "group_norm": {"groups": 4},
     "leaky_relu": {"alpha": 0.1},
     "linear_attention": {"heads": 2},
     "matmul": {"transpose_b": True},
@@ -87,7 +88,7 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         return [Value(n, TensorType((1, 6, 8), DType.INT8, SAME_QUANTIZATION)) for n in ("queries", "keys", "values")]
     if row.name == "delay_line":
         return [image, _constant("first", np.full((1, 1, 6, 8), -3), DType.INT8, SAME_QUANTIZATION)]
-    if row.name == "layer_norm":
+    if row.name in ("layer_norm", "group_norm"):
         return [image, *(_constant(n, np.arange(8) + 1, DType.INT16, SAME_QUANTIZATION) for n in ("gain", "offset"))]
     return [image]
 

@@ -132,6 +132,18 @@ def layer_norm(rng: np.random.Generator) -> Node:
     return lowered("layer_norm", [tensor((rows, columns), numbers(rng)), *constants], numbers(rng), **attrs)
 
 
+def group_norm(rng: np.random.Generator) -> Node:
+    groups, width = int(rng.integers(1, 6)), int(rng.choice([1, 1, 2, 5]))
+    constants = []
+    for size in (float(np.exp(rng.uniform(-4, 3))), float(rng.choice([0.0, 1.0, 5.0]))):
+        quantization = Quantization.per_tensor(max(size, 1e-3) / 32767, 0)
+        data = rng.integers(-32767, 32768, groups * width).astype(np.int16)
+        constants.append(Value("", TensorType(data.shape, DType.INT16, quantization), data))
+    shape = (1, int(rng.integers(1, 9)), int(rng.integers(1, 9)), groups * width)
+    attrs = {"groups": groups, "epsilon": float(rng.choice([0.0, 1e-5, 1e-2]))}
+    return lowered("group_norm", [tensor(shape, numbers(rng)), *constants], numbers(rng), **attrs)
+
+
 def recurrent(op: str, rng: np.random.Generator) -> Node:
     steps, inputs, units = (int(n) for n in rng.integers(1, 12, 3))
     rows = {"gru": 3, "lstm": 4, "rnn": 1}[op] * units
@@ -185,6 +197,7 @@ def rotary(rng: np.random.Generator) -> Node:
 LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "max_pool2d": lambda rng: pool("max_pool2d", rng),
     "avg_pool2d": lambda rng: pool("avg_pool2d", rng),
+    "group_norm": group_norm,
     "gru": lambda rng: recurrent("gru", rng),
     "layer_norm": layer_norm,
     "linear_attention": linear_attention,

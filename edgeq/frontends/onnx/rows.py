@@ -44,8 +44,6 @@ HINTS = {
     "MatMulInteger": "use static quantization (QDQ format) with calibration data",
     "If": "export the model for inference with fixed shapes, or simplify it",
     "Loop": "export the model for inference with fixed shapes, or simplify it",
-    "InstanceNormalization": "use BatchNormalization",
-    "GroupNormalization": "use BatchNormalization",
     "NonMaxSuppression": "do this step in the application",
     "TopK": "do this step in the application",
 }
