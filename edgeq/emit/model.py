@@ -11,7 +11,7 @@ from edgeq.contract import ABI_VERSION, ARENA_ALIGN, WEIGHTS_ALIGN
 from edgeq.emit.literals import C_TYPES, integer, table_lines
 from edgeq.formats import number_format
 from edgeq.ir.graph import Node, Value
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.kernels.layouts import LAYOUTS
 from edgeq.kernels.select import Choice
 from edgeq.ops.registry import operator
@@ -112,7 +112,9 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) ->
     descriptor = f"step{index}"
     fields = [(key, _field(value, tables, f"{descriptor}_{key}")) for key, value in params.items()]
     inputs = [
-        _operand(v, plan, tables, f"{descriptor}_operand{i}") for i, v in enumerate(node.inputs) if _is_read(node, i)
+        _operand(v, plan, tables, f"{descriptor}_operand{i}", as_bytes=kernel.any_width)
+        for i, v in enumerate(node.inputs)
+        if _is_read(node, i)
     ]
     regions = [(plan.offset(v), v.type.bytes) for v in node.outputs if not plan.in_state(v)]
     scratch = plan.scratch_offset(node)
@@ -128,7 +130,7 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) ->
         "descriptor_type": kernel.descriptor_type,
         "fields": fields,
         "inputs": inputs,
-        "output": _place(node.output, plan, const=False),
+        "output": _place(node.output, plan, const=False, as_bytes=kernel.any_width),
         "scratch": "0" if scratch is None else f"{'state' if plan.in_state(node) else 'arena'} + {scratch}",
         "end": max((offset + size for offset, size in regions), default=0),
     }
@@ -172,13 +174,15 @@ def _is_read(node: Node, index: int) -> bool:
     return node.inputs[index] is not None and not (own and index > 0)
 
 
-def _place(value: Value, plan: Plan, *, const: bool) -> str:
+def _place(value: Value, plan: Plan, *, const: bool, as_bytes: bool = False) -> str:
+    """as_bytes: for kernels that copy elements of any width."""
     qualifier, block = "const " if const else "", "state" if plan.in_state(value) else "arena"
-    return f"({qualifier}{C_TYPES[value.type.dtype.value]} *)({block} + {plan.offset(value)})"
+    kind = DType.INT8 if as_bytes else value.type.dtype
+    return f"({qualifier}{C_TYPES[kind.value]} *)({block} + {plan.offset(value)})"
 
 
-def _operand(value: Value | None, plan: Plan, tables: Tables, label: str) -> str:
+def _operand(value: Value | None, plan: Plan, tables: Tables, label: str, *, as_bytes: bool = False) -> str:
     assert value is not None
     if value.is_constant:
         return tables.add(value.constant, label)
-    return _place(value, plan, const=True)
+    return _place(value, plan, const=True, as_bytes=as_bytes)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from edgeq.formats import number_format
 from edgeq.ir.graph import Node, Value
+from edgeq.ir.types import DType
 from edgeq.kernels.names import ANY_ACTIVATIONS, PLAIN_WEIGHTS, holds
 from edgeq.kernels.registry import Kernel
 from edgeq.ops.accumulate import epilogue
 from edgeq.ops.registry import operator
+
+PLAIN_BITS, WIDE_BITS = 8, 16
+"""`output_bits` of rows whose output is int16, and of all others, whatever they give."""
 
 _MANY = 840
 """Elements of a row so long that the bits per element say nothing of padding; a multiple of 3, 5 and 8."""
@@ -22,7 +26,11 @@ def stored_as(value: Value) -> str:
 def takes(kernel: Kernel, node: Node) -> bool:
     """Whether the kernel's formats are the node's: how input 0 is stored, which weights there are, how sums end."""
     name = kernel.parts
+    if kernel.any_width and not node.input(0).type.packed:
+        return True
     if name.activations not in (ANY_ACTIVATIONS, stored_as(node.input(0))):
+        return False
+    if kernel.output_bits != (WIDE_BITS if node.output.type.dtype is DType.INT16 else PLAIN_BITS):
         return False
     if not operator(node.op).accumulates:
         return True

@@ -48,6 +48,8 @@ class Kernel:
     alignment: int = 1
     epilogue: str = "requantize"
     descriptor: str = ""
+    output_bits: int = 8
+    any_width: bool = False
 
     @property
     def parts(self) -> KernelName:

@@ -22,6 +22,9 @@ from edgeq.ops.fixed_point import (
 
 Epilogue = Literal["requantize", "levels", "sums"]
 
+MOST_WIDE_TAPS = 384
+"""384 products of 15 and 7 bits stay under 3/4 of 2**31; a bias takes at most the rest (edgeq/quant/quantize.py)."""
+
 LEVEL_ATTRIBUTES: Mapping[str, Attr] = {"level_low": 0, "level_step": 1, "weight_format": ""}
 """What every operator that accumulates knows besides its shape; docs/architecture.md, section 8."""
 
@@ -31,6 +34,12 @@ def epilogue(node: Node) -> Epilogue:
     if node.optional(3) is not None:
         return "levels"
     return "sums" if node.output.type.dtype is DType.INT32 else "requantize"
+
+
+def takes_wide_activations(node: Node, channel_axis: int, index: int) -> bool:
+    """Whether sums of int16 times int8 and any bias fit 32 bits, for `Operator.takes_wide`."""
+    weights = node.input(1)
+    return index == 0 and weights.type.elements // weights.shape[channel_axis] <= MOST_WIDE_TAPS
 
 
 def lower_accumulation(node: Node, channel_axis: int) -> Params:
@@ -69,7 +78,7 @@ def _lower_requantize(node: Node, channels: int, folded: Array, reach: Array) ->
     x, weights, y = node.input(0), node.input(1), node.output
     scales = np.broadcast_to(np.asarray(weights.quantization.scale, dtype=np.float64), (channels,))
     factors = x.scale * scales / y.scale
-    if node.op == "dense":
+    if node.op == "dense" and y.type.dtype is DType.INT8:  # an int16 output has too many steps to look at
         pairs = [exact_multiplier(float(f), int(reach.max())) for f in factors]
         multiplier = np.array([m for m, _ in pairs], dtype=np.int32)
         shift = np.array([s for _, s in pairs], dtype=np.int8)

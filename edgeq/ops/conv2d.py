@@ -16,6 +16,7 @@ from edgeq.ops.accumulate import (
     finish_accumulation,
     lower_accumulation,
     real_clamp,
+    takes_wide_activations,
 )
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
@@ -39,6 +40,7 @@ class Conv2d(Operator):
         **LEVEL_ATTRIBUTES,
     }
     accumulates = True
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         x, w, groups = node.input(0).shape, node.input(1).shape, node.attrs["groups"]
@@ -83,6 +85,9 @@ class Conv2d(Operator):
         assert x is not None
         p = node.params
         return [finish_accumulation(node, self._accumulate(node, x, p["weights"], p["input_zero_point"], exact=True))]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return takes_wide_activations(node, 0, index)
 
     def macs(self, node: Node) -> int:
         _, kh, kw, group_c = node.input(1).shape

@@ -17,6 +17,7 @@ from edgeq.ops.accumulate import (
     finish_accumulation,
     lower_accumulation,
     real_clamp,
+    takes_wide_activations,
 )
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import requantize_once
@@ -31,6 +32,7 @@ class Dense(Operator):
     summary = "Gemm, MatMul with constant weights, FULLY_CONNECTED"
     attributes: ClassVar = {"clamp_min": None, "clamp_max": None, **LEVEL_ATTRIBUTES}
     accumulates = True
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         x, w = node.input(0).shape, node.input(1).shape
@@ -54,6 +56,9 @@ class Dense(Operator):
         x = inputs[0]
         assert x is not None
         return [finish_accumulation(node, exact_matmul(x, node.params["weights"].T), requantize_once)]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return takes_wide_activations(node, 0, index)
 
     def macs(self, node: Node) -> int:
         return prod(node.output.shape) * node.input(1).shape[1]

@@ -15,6 +15,7 @@ from edgeq.ops.accumulate import (
     finish_accumulation,
     lower_accumulation,
     real_clamp,
+    takes_wide_activations,
 )
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.registry import register
@@ -37,6 +38,7 @@ class DepthwiseConv2d(Operator):
         **LEVEL_ATTRIBUTES,
     }
     accumulates = True
+    gives_wide = True
     weight_axis = 2
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
@@ -74,6 +76,9 @@ class DepthwiseConv2d(Operator):
         p = node.params
         sums = self._accumulate(node, x.astype(np.int32), p["weights"].astype(np.int32), p["input_zero_point"])
         return [finish_accumulation(node, sums.astype(np.int64))]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return takes_wide_activations(node, 2, index)
 
     def macs(self, node: Node) -> int:
         kh, kw, _ = node.input(1).shape

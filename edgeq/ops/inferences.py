@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from edgeq.errors import UnsupportedError
-from edgeq.ir.graph import Node
+from edgeq.ir.graph import Node, Value
 from edgeq.ir.types import Array, DType
+from edgeq.ops.registry import operator
 
 Operands = Sequence[Array | None]
 
@@ -61,6 +62,32 @@ def require_int8(node: Node) -> None:
     for value in (*node.inputs, *node.outputs):
         if value is not None and value.type.dtype is not DType.INT8:
             raise UnsupportedError(f"{node.op} of {value.type.dtype.value} has no integer kernel", where=node.name)
+
+
+def require_widths(node: Node) -> None:
+    """Refuses anything but int8, and int16 without zero point where the operator takes or gives it."""
+    row = operator(node.op)
+    for index, value in enumerate(node.inputs):
+        if value is not None and value.type.dtype is DType.INT16 and row.takes_wide(node, index):
+            _require_centred(node, value)
+        elif value is not None and value.type.dtype is not DType.INT8:
+            raise UnsupportedError(f"{node.op} of {value.type.dtype.value} has no integer kernel", where=node.name)
+    kind = node.output.type.dtype
+    if kind is DType.INT16 and row.gives_wide:
+        _require_centred(node, node.output)
+    elif kind is not DType.INT8:
+        raise UnsupportedError(f"{node.op} to {kind.value} has no integer kernel", where=node.name)
+
+
+def _require_centred(node: Node, value: Value) -> None:
+    if value.zero_point:
+        raise UnsupportedError(f"{value.name!r} is int16 with zero point {value.zero_point}, not 0", where=node.name)
+
+
+def saturated(node: Node, y: Array) -> Array:
+    """Integers limited to the output's type, in that type."""
+    kind = node.output.type.dtype
+    return np.asarray(np.clip(y, *kind.bounds).astype(kind.numpy))
 
 
 def require_one_image(node: Node) -> None:

@@ -15,16 +15,19 @@ import numpy as np
 
 from edgeq.errors import ModelDataError
 from edgeq.ir.graph import Node
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import INT32_MAX, high_multiply
-from edgeq.ops.inferences import Operands, operand, require_int8
+from edgeq.ops.inferences import Operands, operand, require_widths, saturated
 from edgeq.ops.registry import register
 
 MOST_COLUMNS = 1 << 14
 """W stays under 2**45, d under 2**23."""
+MOST_WIDE_COLUMNS = 1 << 12
+"""Of int16: W stays under 2**54, d under 2**29."""
 SPARE_BITS = 8
 """W is kept with up to twice as many bits behind the point, so that a small one does not lose its epsilon."""
+WIDE_SPARE_BITS = 3
 FIRST, SLOPE = 2362232013, 343597384
 """1.1 and 0.16 in Q31: 1 / sqrt(a) is about 1.1 - 0.16 a on [1, 4), within 11 %."""
 STEPS = 4
@@ -51,6 +54,10 @@ class LayerNorm(Operator):
     summary = "LayerNormalization, RMSNormalization over the last axis"
     attributes: ClassVar = {"epsilon": 1e-5, "centred": True}
     folds_operands = True
+    gives_wide = True
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return index == 0 and node.input(0).shape[-1] <= MOST_WIDE_COLUMNS
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         x = node.input(0).shape
@@ -67,7 +74,7 @@ class LayerNorm(Operator):
     def lower(self, node: Node) -> Params:
         """Multipliers and offsets per column, with `fraction` bits behind the point; W's epsilon in two halves."""
         x, y, columns = node.input(0), node.output, node.input(0).shape[-1]
-        require_int8(Node(node.op, node.name, [x], [y]))
+        require_widths(Node(node.op, node.name, [x], [y]))
         if columns > MOST_COLUMNS:
             raise ModelDataError(f"rows of {columns}; at most {MOST_COLUMNS}", where=node.name)
         centred = bool(node.attrs["centred"])
@@ -75,7 +82,8 @@ class LayerNorm(Operator):
         if not centred:
             gain = gain * math.sqrt(columns)
         epsilon = node.attrs["epsilon"] * columns ** (2 if centred else 1) / x.scale**2
-        spare = next((s for s in range(SPARE_BITS, -1, -1) if epsilon * 4.0**s < 2.0**60), None)
+        most = WIDE_SPARE_BITS if x.type.dtype is DType.INT16 else SPARE_BITS
+        spare = next((s for s in range(most, -1, -1) if epsilon * 4.0**s < 2.0**60), None)
         if spare is None:
             raise ModelDataError("its input's scale is far too small for its epsilon", where=node.name)
         headroom = math.ceil(math.log2(columns) / 2) if centred else 0
@@ -125,7 +133,7 @@ class LayerNorm(Operator):
         gained = high_multiply(normal, np.abs(p["multipliers"].astype(np.int64)))
         y = np.where(p["multipliers"] < 0, -gained, gained) + p["offsets"]
         y = ((y + (1 << (p["fraction"] - 1))) >> p["fraction"]) + p["output_zero_point"]
-        return [np.clip(y, -128, 127).astype(np.int8)]
+        return [saturated(node, y)]
 
 
 def _reals(node: Node, index: int) -> Array:

@@ -1,4 +1,4 @@
-"""What the element-wise functions of one int8 input share: a table of their 256 results, computed at conversion."""
+"""What the element-wise functions of one input share: a table, computed at conversion, of 256 results for int8."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from abc import abstractmethod
 import numpy as np
 
 from edgeq.ir.graph import Node
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import quantize_multiplier, requantize
-from edgeq.ops.inferences import Operands, operand, require_int8
+from edgeq.ops.inferences import Operands, operand, require_widths, saturated
 from edgeq.ops.row_window import EACH_ROW, RowWindow
+from edgeq.ops.wide_lookup import lower_wide_lookup, wide_lookup
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 EVERY_INT8 = np.arange(-128, 128, dtype=np.int64)
@@ -38,16 +39,37 @@ class TableOperator(Operator):
         return [self.real(node, operand(inputs, 0).astype(np.float64))]
 
     def lower(self, node: Node) -> Params:
-        require_int8(node)
-        results = np.clip(self.integers(node, EVERY_INT8), -128, 127).astype(np.int8)
+        require_widths(node)
+        if node.input(0).type.dtype is DType.INT16:
+            return self.lower_wide(node)
+        results = saturated(node, self.integers(node, EVERY_INT8))
         # The index is the input's byte read as unsigned: 0..127, then -128..-1.
         return {"count": node.output.type.elements, "table": np.roll(results, 128)}
+
+    def lower_wide(self, node: Node) -> Params:
+        """The parameters for an int16 input, where the operator takes it."""
+        return lower_wide_lookup(node, lambda x: self.real(node, x))
+
+    def facts(self, node: Node) -> dict[str, int]:
+        return super().facts(node) | {"linear": int("multiplier" in node.params)}
 
     def row_window(self, node: Node) -> RowWindow | None:
         return EACH_ROW
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
-        return [node.params["table"][operand(inputs, 0).view(np.uint8)]]
+        x = operand(inputs, 0)
+        if node.input(0).type.dtype is DType.INT16:
+            return [wide_lookup(node, x)]
+        return [node.params["table"][x.view(np.uint8)]]
+
+
+class SmoothTable(TableOperator):
+    """Base of the functions that may be interpolated: they take and give int16 too."""
+
+    gives_wide = True
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return True
 
 
 class RealTable(TableOperator):

@@ -9,14 +9,17 @@ import numpy as np
 
 from edgeq.errors import UnsupportedError
 from edgeq.ir.graph import Node
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import check_accumulator, quantize_multiplier, requantize
-from edgeq.ops.inferences import Operands, each_inference, operand, require_int8
+from edgeq.ops.inferences import Operands, each_inference, operand, require_widths, saturated
 from edgeq.ops.registry import register
 
 WIDEST = 255
 """Of a difference between an int8 value and its zero point."""
+
+MOST_WIDE_DEPTH = 256
+"""Products of int16 and int8 that fit 32 bits."""
 
 
 @register
@@ -29,6 +32,7 @@ class Matmul(Operator):
     name = "matmul"
     summary = "MatMul of two computed tensors"
     attributes: ClassVar = {"transpose_b": False}
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         a, b = node.input(0).shape, node.input(1).shape
@@ -50,8 +54,12 @@ class Matmul(Operator):
 
         return [each_inference(node, inputs, one) if len(node.output.shape) == 2 else one(inputs)]
 
+    def takes_wide(self, node: Node, index: int) -> bool:
+        """The first factor only: 256 products of 15 and 8 bits."""
+        return index == 0 and node.input(0).shape[-1] <= MOST_WIDE_DEPTH
+
     def lower(self, node: Node) -> Params:
-        require_int8(node)
+        require_widths(node)
         a, b, y = node.input(0), node.input(1), node.output
         depth, columns = a.shape[-1], y.shape[-1]
         batches, shared = prod(a.shape[:-2]), prod(b.shape[:-2])
@@ -60,7 +68,8 @@ class Matmul(Operator):
                 f"{list(a.shape)} times {list(b.shape)}: some products share a factor, others not", where=node.name
             )
         multiplier, shift = quantize_multiplier(a.scale * b.scale / y.scale)
-        check_accumulator(depth * WIDEST * WIDEST, shift, node.name)
+        widest = WIDEST if a.type.dtype is DType.INT8 else 1 << 15
+        check_accumulator(depth * widest * WIDEST, shift, node.name)
         swapped = node.attrs["transpose_b"]
         return {
             "batches": batches,
@@ -85,7 +94,7 @@ class Matmul(Operator):
             b = operand(block, 1).astype(np.float64) - p["b_zero_point"]
             sums = self._products(node, a, b).astype(np.int64)  # exact: far below 2**53
             y = requantize(sums, p["multiplier"], p["shift"]) + p["output_zero_point"]
-            return np.asarray(np.clip(y, -128, 127).astype(np.int8))
+            return saturated(node, y)
 
         return [each_inference(node, inputs, one) if len(node.output.shape) == 2 else one(inputs)]
 

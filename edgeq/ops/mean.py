@@ -9,11 +9,14 @@ import numpy as np
 
 from edgeq.errors import UnsupportedError
 from edgeq.ir.graph import Node
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import check_accumulator, quantize_multiplier, requantize
-from edgeq.ops.inferences import Operands, each_inference, normal_axis, operand, require_int8
+from edgeq.ops.inferences import Operands, each_inference, normal_axis, operand, require_widths, saturated
 from edgeq.ops.registry import register
+
+MOST_WIDE_ELEMENTS = 1 << 14
+"""Of a mean of int16, whose sum then fits 30 bits."""
 
 
 def _axes(node: Node) -> tuple[int, ...]:
@@ -38,6 +41,7 @@ class Mean(Operator):
     name = "mean"
     summary = "ReduceMean, GlobalAveragePool, MEAN"
     attributes: ClassVar = {"axes": ..., "keepdims": True}
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         shape, axes = node.input(0).shape, _axes(node)
@@ -58,11 +62,14 @@ class Mean(Operator):
 
         return each_inference(node, inputs, one) if 0 in axes else one(inputs)
 
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return prod(node.input(0).shape[a] for a in _axes(node)) <= MOST_WIDE_ELEMENTS
+
     def compute(self, node: Node, inputs: Operands) -> list[Array]:
         return [self._reduce(node, inputs, total=False)]
 
     def lower(self, node: Node) -> Params:
-        require_int8(node)
+        require_widths(node)
         x, y, axes = node.input(0), node.output, _axes(node)
         real = [a for a in axes if x.shape[a] != 1]
         between = range(real[0], real[-1] + 1) if real else range(0)
@@ -75,7 +82,8 @@ class Mean(Operator):
         first, last = (real[0], real[-1] + 1) if real else (0, 0)
         count = prod(x.shape[first:last])
         multiplier, shift = averaging_factor(x.scale / y.scale, count)
-        check_accumulator(255 * count, shift, node.name)
+        widest = 255 if x.type.dtype is DType.INT8 else 1 << 15
+        check_accumulator(widest * count, shift, node.name)
         return {
             "outer": prod(x.shape[:first]),
             "reduce": count,
@@ -90,7 +98,7 @@ class Mean(Operator):
         p = node.params
         total = self._reduce(node, inputs, total=True) + p["offset"]
         scaled = requantize(total, p["multiplier"], p["shift"]) + p["output_zero_point"]
-        return [np.clip(scaled, -128, 127).astype(np.int8)]
+        return [saturated(node, scaled)]
 
     def facts(self, node: Node) -> dict[str, int]:
         return super().facts(node) | {"elements": node.input(0).type.elements}

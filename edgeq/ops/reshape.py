@@ -23,6 +23,7 @@ class Reshape(Operator):
     attributes: ClassVar = {"shape": ...}
     is_view = True
     keeps_quantization = True
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         elements, shape = prod(node.input(0).shape), [int(d) for d in node.attrs["shape"]]
@@ -34,6 +35,9 @@ class Reshape(Operator):
         if any(d < 0 for d in shape) or prod(shape) != elements:
             raise ValueError(f"{list(node.input(0).shape)} has {elements} elements and does not fit shape {shape}")
         return [tuple(shape)]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return True
 
     def compute(self, node: Node, inputs: Operands) -> list[Array]:
         (shape,) = self.infer(node)

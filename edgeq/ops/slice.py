@@ -41,9 +41,13 @@ class Slice(Operator):
     attributes: ClassVar = {"begin": ..., "end": ..., "strides": ...}
     kernel_op = "strided_copy"
     keeps_quantization = True
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         return [tuple(len(r) for r in _ranges(node))]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return True
 
     def compute(self, node: Node, inputs: Operands) -> list[Array]:
         ranges = _ranges(node)

@@ -13,11 +13,11 @@ import numpy as np
 
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
-from edgeq.ops.lookup import RealTable, TableOperator, erf, round_half_away, sigmoid
+from edgeq.ops.lookup import RealTable, SmoothTable, erf, round_half_away, sigmoid
 from edgeq.ops.registry import register
 
 
-class _SinglePrecision(TableOperator):
+class _SinglePrecision(SmoothTable):
     """Dequantize, function, scale: every step rounded to float32."""
 
     def integers(self, node: Node, q: Array) -> Array:
@@ -34,6 +34,7 @@ class Sigmoid(_SinglePrecision):
 
     name = "sigmoid"
     natural_output = (1 / 256, -128)
+    wide_natural_output = (1 / 2**15, 0)
     summary = "Sigmoid, LOGISTIC"
 
     def real(self, node: Node, x: Array) -> Array:
@@ -46,6 +47,7 @@ class Tanh(_SinglePrecision):
 
     name = "tanh"
     natural_output = (1 / 128, 0)
+    wide_natural_output = (1 / 2**15, 0)
     summary = "Tanh, TANH"
 
     def real(self, node: Node, x: Array) -> Array:
@@ -79,7 +81,7 @@ class Gelu(_SinglePrecision):
 
 
 @register
-class Silu(RealTable):
+class Silu(SmoothTable, RealTable):
     """y = x / (1 + exp(-x)), also called swish."""
 
     name = "silu"
@@ -90,7 +92,7 @@ class Silu(RealTable):
 
 
 @register
-class HardSigmoid(RealTable):
+class HardSigmoid(SmoothTable, RealTable):
     """y = min(max(alpha * x + beta, 0), 1)."""
 
     name = "hard_sigmoid"

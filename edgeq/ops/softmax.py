@@ -9,15 +9,17 @@ import numpy as np
 
 from edgeq.errors import UnsupportedError
 from edgeq.ir.graph import Node
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_exp import exp_on_negative_values, reciprocal_of_one_plus
 from edgeq.ops.fixed_point import high_multiply, quantize_multiplier, requantize, round_shift_right
-from edgeq.ops.inferences import Operands, each_inference, normal_axis, operand, require_int8
+from edgeq.ops.inferences import Operands, each_inference, normal_axis, operand, require_widths, saturated
 from edgeq.ops.registry import register
 
 OUTPUT_SCALE = 1 / 256
 OUTPUT_ZERO_POINT = -128
+WIDE_BITS = 15
+"""Bits behind the point of an int16 output."""
 SUM_INTEGER_BITS = 12
 """The sum of exponentials is Q12.19."""
 LARGEST_ROW = (1 << SUM_INTEGER_BITS) - 1
@@ -47,7 +49,9 @@ class Softmax(Operator):
     summary = "Softmax over the last axis, SOFTMAX"
     attributes: ClassVar = {"axis": -1, "beta": 1.0}
     natural_output = (OUTPUT_SCALE, OUTPUT_ZERO_POINT)
+    wide_natural_output = (1 / 2**WIDE_BITS, 0)
     only_natural_output = True
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         shape = node.input(0).shape
@@ -68,7 +72,7 @@ class Softmax(Operator):
         return [each_inference(node, inputs, one) if axis == 0 else one(inputs)]
 
     def lower(self, node: Node) -> Params:
-        require_int8(node)
+        require_widths(node)
         x, y, axis = node.input(0), node.output, self._axis(node)
         row = x.shape[axis]
         if any(d != 1 for d in x.shape[axis + 1 :]):
@@ -79,11 +83,12 @@ class Softmax(Operator):
             )
         if row > LARGEST_ROW:
             raise UnsupportedError(f"softmax over {row} values; at most {LARGEST_ROW}", where=node.name)
-        if not math.isclose(y.scale, OUTPUT_SCALE, rel_tol=1e-6) or y.zero_point != OUTPUT_ZERO_POINT:
+        natural = self.wide_natural_output if y.type.dtype is DType.INT16 else self.natural_output
+        if not math.isclose(y.scale, natural[0], rel_tol=1e-6) or y.zero_point != natural[1]:
             raise UnsupportedError(
                 f"softmax with output scale {y.scale:.6g} and zero point {y.zero_point}",
                 where=node.name,
-                hint="the integer softmax gives scale 1/256 and zero point -128; requantize after it",
+                hint=f"the integer softmax gives {natural[0]:.6g} and {natural[1]}; requantize after it",
             )
         if node.attrs["beta"] <= 0:
             raise UnsupportedError(f"softmax with beta {node.attrs['beta']}", where=node.name)
@@ -101,5 +106,6 @@ class Softmax(Operator):
         bits = np.floor(np.log2(total.astype(np.float64))).astype(np.int64) - (31 - SUM_INTEGER_BITS)
         rest = (total << (SUM_INTEGER_BITS - bits)) - (1 << 31)
         scaled = high_multiply(e, reciprocal_of_one_plus(rest))
-        y = round_shift_right(scaled, bits + 31 - 8) + OUTPUT_ZERO_POINT
-        return [np.minimum(y, 127).astype(np.int8).reshape(x.shape)]
+        behind = WIDE_BITS if node.output.type.dtype is DType.INT16 else 8
+        y = round_shift_right(scaled, bits + 31 - behind) + node.output.zero_point
+        return [saturated(node, y).reshape(x.shape)]

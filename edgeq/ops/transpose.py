@@ -24,12 +24,16 @@ class Transpose(Operator):
     attributes: ClassVar = {"perm": ...}
     kernel_op = "strided_copy"
     keeps_quantization = True
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         shape, perm = node.input(0).shape, tuple(node.attrs["perm"])
         if sorted(perm) != list(range(len(shape))):
             raise ValueError(f"{list(perm)} is not an order of the axes of {list(shape)}")
         return [tuple(shape[p] for p in perm)]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return True
 
     def compute(self, node: Node, inputs: Operands) -> list[Array]:
         perm = tuple(node.attrs["perm"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeq.ir.graph import Graph, Node, Value
-from edgeq.ir.types import Quantization, TensorType
+from edgeq.ir.types import DType, Quantization, TensorType
 from edgeq.ops.build import make_node
 from edgeq.ops.registry import operator
 
@@ -17,8 +17,9 @@ def align_quantization(graph: Graph) -> None:
                 if node.input(index).type.quantization != node.output.type.quantization:
                     nodes += _adapt_input(node, index)
         nodes.append(node)
-        natural = operator(node.op).natural_output
-        if operator(node.op).only_natural_output and natural is not None:
+        row = operator(node.op)
+        natural = row.wide_natural_output if node.output.type.dtype is DType.INT16 else row.natural_output
+        if row.only_natural_output and natural is not None:
             nodes += _adapt_output(node, Quantization.per_tensor(*natural))
     graph.nodes = nodes
 

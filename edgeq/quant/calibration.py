@@ -15,7 +15,7 @@ from edgeq.errors import UsageError
 from edgeq.ir.graph import Graph
 from edgeq.ir.types import Array
 from edgeq.quant.observe import Range
-from edgeq.quant.plan import PLAIN, Plan
+from edgeq.quant.plan import PLAIN, WIDE, Plan
 from edgeq.quant.thresholds import format_bounds
 
 PERCENTILE = 99.99
@@ -149,6 +149,9 @@ def calibrated_ranges(graph: Graph, seen: Mapping[str, Range], plan: Plan, name:
     forms = {v.name: plan.layer(node.name).activations for node in graph.nodes for v in node.outputs}
     found = {}
     for value, observed in seen.items():
+        if forms.get(value) == WIDE:  # bits to spare: nothing is cut off
+            found[value] = observed
+            continue
         low, high = format_bounds(forms.get(value, PLAIN))
         found[value] = calibrated(observed, high - low + 1, name)
     return found

@@ -7,7 +7,7 @@ model = "5c0f..."            # SHA-256 of the model's file; without this line th
 
 [layers.conv1]               # by the node's name; layers that are not named have int8 weights and a8 activations
 weights = "int4:g32"         # as convert --weights takes it
-activations = "au4"          # how the layer's output is stored: a8, au4, a4, au2, a2, au1, a1
+activations = "au4"          # how the layer's output is stored: a16, a8, au4, a4, au2, a2, au1, a1
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from edgeq.errors import EdgeqError, UsageError
 from edgeq.ir.graph import Graph, Node
-from edgeq.ops.registry import operator
+from edgeq.ops.registry import operator, operators
 from edgeq.quant.schemes import DEFAULT, WeightScheme, parse_scheme
 
 if sys.version_info >= (3, 11):
@@ -33,7 +33,11 @@ else:
 
 PLAIN = "a8"
 ACTIVATIONS = (PLAIN, "au4", "a4", "au2", "a2", "au1", "a1")
-"""Formats that a layer's output may have."""
+"""Formats of at most eight bits that a layer's output may have."""
+WIDE = "a16"
+"""int16 outputs, of operators that have kernels for them."""
+OUTPUTS = (*ACTIVATIONS, WIDE)
+"""All formats that a layer's output may have."""
 ELEMENTWISE = ("add", "sub", "mul")
 """Operators without weights whose outputs may have fewer than eight bits: they clamp to any range of integers."""
 
@@ -43,7 +47,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """How one layer is stored. activations: a name of `ACTIVATIONS`, the format of its output."""
+    """How one layer is stored. activations: a name of `OUTPUTS`, the format of its output."""
 
     weights: WeightScheme = field(default_factory=WeightScheme)
     activations: str = PLAIN
@@ -109,9 +113,9 @@ def _layer(entry: Any, where: str) -> LayerPlan:
         if not isinstance(value, str):
             raise UsageError(f"`{key}` is a format's name, as text", where=where)
     activations = entry.get("activations", PLAIN)
-    if activations not in ACTIVATIONS:
+    if activations not in OUTPUTS:
         raise UsageError(
-            f"{activations!r} is not a format of activations", where=where, hint=f"use one of: {', '.join(ACTIVATIONS)}"
+            f"{activations!r} is not a format of activations", where=where, hint=f"use one of: {', '.join(OUTPUTS)}"
         )
     try:
         return LayerPlan(parse_scheme(entry.get("weights", DEFAULT)), activations)
@@ -182,7 +186,9 @@ def _check_layer(node: Node, layer: LayerPlan) -> None:
     weighted = operator(node.op).accumulates
     if layer.weights != WeightScheme() and not weighted:
         raise UsageError(f"{node.op} has no weights to store as {layer.weights}", where=node.name)
-    if layer.activations == PLAIN:
+    if layer.activations == WIDE:
+        _check_wide(node, layer)
+    if layer.activations in (PLAIN, WIDE):
         return
     if not weighted and node.op not in ELEMENTWISE:
         raise UsageError(
@@ -204,4 +210,30 @@ def _check_layer(node: Node, layer: LayerPlan) -> None:
             "the output is never negative, so -1 and +1 cannot tell anything about it",
             where=node.name,
             hint="use au1",
+        )
+
+
+def gives_wide(node: Node) -> bool:
+    """Whether a plan may ask for int16 from this node."""
+    row = operator(node.op)
+    return row.gives_wide and not row.keeps_quantization
+
+
+def _check_wide(node: Node, layer: LayerPlan) -> None:
+    if operator(node.op).keeps_quantization:
+        raise UsageError(
+            f"the output of {node.op} keeps the format of its input",
+            where=node.name,
+            hint="give `activations` to the layer before it",
+        )
+    if not gives_wide(node):
+        able = sorted(row.name for row in operators() if row.gives_wide and not row.keeps_quantization)
+        raise UsageError(
+            f"no kernel of {node.op} gives {WIDE}", where=node.name, hint=f"those that do: {', '.join(able)}"
+        )
+    if layer.weights.group:
+        raise UsageError(
+            f"no kernel has both weights in groups ({layer.weights}) and {WIDE} outputs",
+            where=node.name,
+            hint=f"use {layer.weights.name} without groups, or activations = {PLAIN!r}",
         )

@@ -1,4 +1,4 @@
-"""Real graph -> quantized graph: activations and weights of up to eight bits, int32 bias.
+"""Real graph -> quantized graph: activations of up to sixteen bits, weights of up to eight, int32 bias.
 
 The rules follow the published int8 specification of TFLite (symmetric per-channel weights, asymmetric per-tensor
 activations, bias scale = input scale * weight scale), so that every integer operator has one meaning whether a model
@@ -16,17 +16,21 @@ from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.ops.registry import operator
 from edgeq.quant.observe import Range
-from edgeq.quant.plan import PLAIN, Plan
+from edgeq.quant.plan import PLAIN, WIDE, Plan
 from edgeq.quant.schemes import WeightScheme, fitting
 from edgeq.quant.thresholds import end_in_levels, format_bounds, limit_output
 from edgeq.quant.weights import MIN_SCALE, Rounded, finite, round_rows, weight_rows
+from edgeq.quant.widths import NO_SCALE, Widths, is_wide, is_zero, wide_quantization
 
 BIAS_LIMIT = 2**29
 """Largest magnitude of a bias in integers: leaves room in 32 bits for the products."""
 
 
 def activation_quantization(observed: Range, form: str = PLAIN) -> Quantization:
-    """Asymmetric over [low, high], which contains 0, in the integers of the format; a1: symmetric, -1 and +1."""
+    """Asymmetric over [low, high], which contains 0, in the integers of the format; a1: symmetric, -1 and +1; a16:
+    symmetric, with headroom."""
+    if form == WIDE:
+        return wide_quantization(observed)
     lowest, highest = format_bounds(form)
     if form == "a1":  # the middles of the two halves of [-m, m]
         scale = max(observed.high, -observed.low) / 2
@@ -55,28 +59,35 @@ def quantize_graph(
     for value in (v for v in quantized.inputs if v.type.dtype.is_float):
         chosen[value.name] = activation_quantization(ranges[value.name])
         _retype(value, chosen[value.name])
+    widths, nodes = Widths(ranges, activation_quantization), []
     for node in quantized.nodes:
         form = plan.layer(node.name).activations
+        nodes += [*widths.adapt(node, plan.layer(node.name)), node]
         if operator(node.op).accumulates:
             layer = (chosen_layers or {}).get(node.name)
             scheme = fitting(node, plan.layer(node.name).weights)
             _quantize_layer(node, layer or round_layer(node, scheme, node.input(0).scale, ranges))
         else:
-            _quantize_operands(node)
+            _quantize_operands(node, form == WIDE or is_wide(node.inputs[0]) or is_wide(node.optional(1)))
         for output in node.outputs:
-            _retype(output, _output_quantization(node, output, ranges, form), _output_dtype(node))
             if operator(node.op).keeps_quantization:
-                form = node.input(0).type.format or PLAIN
-            output.type = replace(output.type, format="" if form == PLAIN else form)
+                form = WIDE if is_wide(node.input(0)) else node.input(0).type.format or PLAIN
+            elif form == WIDE and is_zero(ranges[output.name]):
+                form = PLAIN  # nothing to resolve
+            _retype(output, _output_quantization(node, output, ranges, form), _output_dtype(node, form))
+            output.type = replace(output.type, format="" if form in (PLAIN, WIDE) else form)
         if node.output.type.format and operator(node.op).accumulates:
             end_in_levels(node)
         elif node.output.type.format and not operator(node.op).keeps_quantization:
             limit_output(node)
+    quantized.nodes = nodes
     return quantized
 
 
-def _output_dtype(node: Node) -> DType:
-    return DType.INT32 if node.op == "argmax" else DType.INT8
+def _output_dtype(node: Node, form: str) -> DType:
+    if node.op == "argmax":
+        return DType.INT32
+    return DType.INT16 if form == WIDE else DType.INT8
 
 
 def _output_quantization(node: Node, output: Value, ranges: Mapping[str, Range], form: str) -> Quantization | None:
@@ -84,7 +95,8 @@ def _output_quantization(node: Node, output: Value, ranges: Mapping[str, Range],
         return None
     if operator(node.op).keeps_quantization:
         return node.input(0).quantization
-    if (natural := operator(node.op).natural_output) is not None:
+    row = operator(node.op)
+    if (natural := row.wide_natural_output if form == WIDE else row.natural_output) is not None:
         return Quantization.per_tensor(*natural)
     return activation_quantization(ranges[output.name], form)
 
@@ -149,12 +161,13 @@ def _mean_error(node: Node, real: Value, small: Value, mean: Array) -> Array:
     return np.asarray(added.mean(axis=tuple(range(added.ndim - 1))))
 
 
-def _quantize_operands(node: Node) -> None:
+def _quantize_operands(node: Node, wide: bool) -> None:
+    """wide: constants beside int16 activations have 16 bits too."""
     for index, value in enumerate(node.inputs):
         if value is not None and value.is_constant and value.type.dtype.is_float:
             name = f"{node.name}.operand{index}"
-            quantize = _quantize_finely if operator(node.op).folds_operands else _quantize_operand
-            node.inputs[index] = quantize(value, name)
+            fine = wide or operator(node.op).folds_operands
+            node.inputs[index] = _quantize_finely(value, name, wide) if fine else _quantize_operand(value, name)
 
 
 def _quantize_bias(real: Array, x: Value, weights: Value, where: str) -> Value:
@@ -164,11 +177,12 @@ def _quantize_bias(real: Array, x: Value, weights: Value, where: str) -> Value:
     return Value(f"{where}.bias", TensorType(real.shape, DType.INT32, quantization), data)
 
 
-def _quantize_finely(value: Value, name: str) -> Value:
-    """A constant that only lowering reads: 16 bits over its own range, zero in the middle."""
+def _quantize_finely(value: Value, name: str, wide: bool) -> Value:
+    """A constant that only lowering reads, or an int16 operand: 16 bits over its own range, zero in the middle."""
     real = finite(value, name)
     largest = float(np.abs(real).max())
-    quantization = Quantization.per_tensor(largest / DType.INT16.bounds[1] if largest > MIN_SCALE else 1.0, 0)
+    zero_scale = NO_SCALE if wide else 1.0
+    quantization = Quantization.per_tensor(largest / DType.INT16.bounds[1] if largest > MIN_SCALE else zero_scale, 0)
     return Value(name, TensorType(value.shape, DType.INT16, quantization), quantization.quantize(real, DType.INT16))
 
 

@@ -164,3 +164,32 @@ def sample_for(kernel: Kernel, row: Operator) -> Node:
     if kernel.descriptor_type.endswith("_grouped_t"):
         return sample_grouped_node(row, str(kernel.parts.grouped))
     return sample_levels_node(row) if kernel.epilogue == "levels" else sample_node(row)
+    if is_wide(kernel) and runs_wide(kernel, row):
+        return sample_wide_node(row, kernel)
+
+
+def is_wide(kernel: Kernel) -> bool:
+    """Whether the kernel's input or output is int16."""
+    return kernel.output_bits == 16 or kernel.parts.activations == "a16"
+
+
+def runs_wide(kernel: Kernel, row: Operator) -> bool:
+    """Whether an operator of the kernel's family has an int16 form that this kernel runs."""
+    only_scales = kernel.parts.activations == "a16" and kernel.op == "lookup"
+    return row.gives_wide and (not only_scales or (row.name == "requantize") == (kernel.when == "linear"))
+
+
+def sample_wide_node(row: Operator, kernel: Kernel) -> Node:
+    """A lowered node with int16 where the kernel has it."""
+    inputs, wide = sample_inputs(row), Quantization.per_tensor(2.0**-12, 0)
+    if kernel.parts.activations == "a16":
+        for value in (v for v in inputs[: 2 if row.equal_widths else 1] if v is not None):
+            value.type = TensorType(value.shape, DType.INT16, wide)
+    dtype, quantization = DType.INT8, FIXED_OUTPUT.get(row.name, SAME_QUANTIZATION)
+    if kernel.output_bits == 16:
+        natural = row.wide_natural_output
+        dtype, quantization = DType.INT16, wide if natural is None else Quantization.per_tensor(*natural)
+    names = {"output_names": ["out"], "dtype": dtype, "quantizations": [quantization]}
+    node = make_node(row.name, f"sample_{row.name}_wide", inputs, ATTRIBUTES.get(row.name), **names)
+    node.params = row.lower(node)
+    return node

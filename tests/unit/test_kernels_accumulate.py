@@ -22,7 +22,11 @@ OPS = ("conv2d", "depthwise_conv2d", "dense")
 ROWS = [
     k
     for k in kernels()
-    if k.op in OPS and k.parts.formats == "a8_w8" and k.parts.isa == "c" and k.epilogue == "requantize"
+    if k.op in OPS
+    and k.parts.formats == "a8_w8"
+    and k.parts.isa == "c"
+    and k.epilogue == "requantize"
+    and k.output_bits == 8
 ]
 
 GRID: dict[str, Case] = {

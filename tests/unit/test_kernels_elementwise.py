@@ -219,7 +219,7 @@ LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "rotary": rotary,
 }
 FAMILIES = sorted({operator(op).kernels for op in LAYERS})
-KERNELS = [k for family in FAMILIES for k in kernels_for(family) if k.parts.activations == "a8"]
+KERNELS = [k for family in FAMILIES for k in kernels_for(family) if k.parts.activations == "a8" and k.output_bits == 8]
 
 
 def descriptor_fields(kernel: Kernel) -> list[str]:
@@ -237,10 +237,9 @@ def main_text(kernel: Kernel, node: Node) -> str:
         f"    layer.{key} = {'block(NULL)' if isinstance(value, np.ndarray) else 'number()'};"
         for key, value in node.params.items()
     ]
-    pointers = "(const int8_t *const *)inputs"
+    pointers = "(const int8_t *const *)(void *)inputs"
     given = 1 if operator(node.op).folds_operands else len(node.inputs)
     arguments = pointers if kernel.op == "concat" else ", ".join(f"inputs[{i}]" for i in range(given))
-    c_type = "int32_t" if node.output.type.dtype.value == "int32" else "int8_t"
     return f"""
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,12 +262,12 @@ int main(void) {{
     const int32_t overwritten = number();
     void *scratch = malloc((size_t)number());
     const int32_t count = number();
-    int8_t *inputs[16] = {{0}};
-    for (int32_t i = 0; i < count; i++) inputs[i] = (int8_t *)block(NULL);
-    edgeq_{kernel.op}_t layer;
+    void *inputs[16] = {{0}};
+    for (int32_t i = 0; i < count; i++) inputs[i] = block(NULL);
+    {kernel.descriptor_type} layer;
 {chr(10).join(reads)}
     void *output = overwritten < 0 ? malloc(output_bytes) : inputs[overwritten];
-    {kernel.name}(&layer, {arguments}, ({c_type} *)output, scratch);
+    {kernel.name}(&layer, {arguments}, output, scratch);
     if (fwrite(output, 1, output_bytes, stdout) != output_bytes) return 3;
   }}
 }}

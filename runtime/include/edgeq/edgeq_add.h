@@ -69,6 +69,36 @@ void edgeq_add_a8__rvv(const edgeq_add_t *layer, const int8_t *a, const int8_t *
 /* The same for cores with the DSP extension. */
 void edgeq_add_a8_table__dsp(const edgeq_add_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
 
+/* A sum of two int16 tensors, both with zero point 0. edgeq/ops/wide_addition.py derives the arithmetic. */
+typedef struct {
+  /* Loops and steps as above. */
+  int32_t outer;
+  int32_t middle;
+  int32_t inner;
+  int32_t a_outer;
+  int32_t a_middle;
+  int32_t a_inner;
+  int32_t b_outer;
+  int32_t b_middle;
+  int32_t b_inner;
+  /* Scales of the operands over twice the larger, in Q31; [0, 2^30]. */
+  int32_t a_multiplier;
+  int32_t b_multiplier;
+  /* The output's factor: multiplier in [2^30, 2^31) or 0, right shift in [0, 31]. */
+  int32_t multiplier;
+  int32_t right;
+  /* Added to the requantized sum (0 for int16), which is then limited to [clamp_min, clamp_max]. */
+  int32_t output_zero_point;
+  int32_t clamp_min;
+  int32_t clamp_max;
+} edgeq_add_wide_t;
+
+/* Any shape; the output may overwrite an operand of the same size exactly. */
+void edgeq_add_a16_to8__c(const edgeq_add_wide_t *layer, const int16_t *a, const int16_t *b, int8_t *output,
+                          void *scratch);
+void edgeq_add_a16_to16__c(const edgeq_add_wide_t *layer, const int16_t *a, const int16_t *b, int16_t *output,
+                           void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -32,6 +32,12 @@ typedef struct {
 /* Any shape. */
 void edgeq_layer_norm_a8__c(const edgeq_layer_norm_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* int16 in, out, or both, with zero point 0; of int16 up to 2^12 columns, spare up to 3; any shape. */
+void edgeq_layer_norm_a8_to16__c(const edgeq_layer_norm_t *layer, const int8_t *input, int16_t *output, void *scratch);
+void edgeq_layer_norm_a16_to8__c(const edgeq_layer_norm_t *layer, const int16_t *input, int8_t *output, void *scratch);
+void edgeq_layer_norm_a16_to16__c(const edgeq_layer_norm_t *layer, const int16_t *input, int16_t *output,
+                                  void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,14 @@ typedef struct {
 /* Any shape. */
 void edgeq_matmul_a8__c(const edgeq_matmul_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
 
+/* The first factor, the output or both in int16, whose zero point is 0; any shape. */
+void edgeq_matmul_a8_to16__c(const edgeq_matmul_t *layer, const int8_t *a, const int8_t *b, int16_t *output,
+                             void *scratch);
+void edgeq_matmul_a16_to8__c(const edgeq_matmul_t *layer, const int16_t *a, const int8_t *b, int8_t *output,
+                             void *scratch);
+void edgeq_matmul_a16_to16__c(const edgeq_matmul_t *layer, const int16_t *a, const int8_t *b, int16_t *output,
+                              void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -31,6 +31,11 @@ typedef struct {
 /* Any shape. */
 void edgeq_mean_a8__c(const edgeq_mean_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* int16 in, out, or both, with zero point 0; reduce up to 2^14; any shape. */
+void edgeq_mean_a8_to16__c(const edgeq_mean_t *layer, const int8_t *input, int16_t *output, void *scratch);
+void edgeq_mean_a16_to8__c(const edgeq_mean_t *layer, const int16_t *input, int8_t *output, void *scratch);
+void edgeq_mean_a16_to16__c(const edgeq_mean_t *layer, const int16_t *input, int16_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

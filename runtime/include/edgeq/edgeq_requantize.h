@@ -133,9 +133,14 @@ static inline int32_t edgeq_clamp(int32_t x, int32_t low, int32_t high) {
   return x > high ? high : x;
 }
 
-/* x limited to [low, high], relative to zero_point so that no sum overflows: the last step of every output. */
+/* x + zero_point limited to [low, high], so that no sum overflows: the last step of every output. */
+static inline int32_t edgeq_limited(int32_t x, int32_t zero_point, int32_t low, int32_t high) {
+  return edgeq_clamp(x, low - zero_point, high - zero_point) + zero_point;
+}
+
+/* The same for int8. */
 static inline int8_t edgeq_output(int32_t x, int32_t zero_point, int32_t low, int32_t high) {
-  return (int8_t)(edgeq_clamp(x, low - zero_point, high - zero_point) + zero_point);
+  return (int8_t)edgeq_limited(x, zero_point, low, high);
 }
 
 /* One output of the faster kernels: edgeq_requantize_right, limited. */

@@ -28,6 +28,9 @@ typedef struct {
 /* Any shape. */
 void edgeq_softmax_a8__c(const edgeq_softmax_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* To int16 with scale 2^-15 and zero point 0; any shape. */
+void edgeq_softmax_a8_to16__c(const edgeq_softmax_t *layer, const int8_t *input, int16_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif
