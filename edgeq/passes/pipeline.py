@@ -11,12 +11,15 @@ from edgeq.passes.lower import lower
 from edgeq.passes.simplify import simplify
 
 
-def prepare(graph: Graph) -> None:
-    """What every imported graph goes through: borders become integers, exporters' detours vanish."""
+def prepare(graph: Graph, split_attention: bool = False) -> None:
+    """What every imported graph goes through: borders become integers, exporters' detours vanish.
+
+    split_attention: leaves attention as two products and a softmax.
+    """
     check_graph(graph, "import")
-    simplify(graph)
+    simplify(graph, split_attention)
     remove_borders(graph)
-    simplify(graph)
+    simplify(graph, split_attention)
     check_graph(graph, "simplify")
     if not graph.nodes or any(o.is_constant for o in graph.outputs):
         raise UnsupportedError(

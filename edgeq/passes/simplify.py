@@ -17,6 +17,7 @@ from edgeq.passes.fuse_pad import fuse_pad
 from edgeq.passes.merge_duplicates import merge_duplicates
 from edgeq.passes.merge_reshapes import merge_reshapes
 from edgeq.passes.recompose_activations import recompose_activations
+from edgeq.passes.recompose_attention import recompose_attention
 from edgeq.passes.recompose_normalization import recompose_normalization
 from edgeq.passes.recompose_rotary import recompose_rotary
 from edgeq.passes.remove_identity import remove_identity
@@ -53,14 +54,22 @@ MAX_ROUNDS = 50
 """Real networks settle in three; a graph is right after every pass, so that stopping early is safe."""
 
 
-def simplify(graph: Graph) -> None:
-    """In place. Computes the same reals (quantized graphs: the same integers) with fewer nodes."""
+def simplify(graph: Graph, split_attention: bool = False) -> None:
+    """In place. Computes the same reals (quantized graphs: the same integers) with fewer nodes.
+
+    split_attention: leaves attention as two products and a softmax.
+    """
     exact = is_fake_quantized(graph)
     while True:
         _settle(graph, tuple(p for p in ROUND if not (exact and p in ROUNDS_ANEW)))
-        if exact or not expand_batch_norm(graph):
+        if exact:
             break
-        verify_structure(graph, "expand_batch_norm")
+        # Once all else is settled: what stands around the products decides what can be read by strides.
+        last = (expand_batch_norm,) if split_attention else (expand_batch_norm, recompose_attention)
+        found = next((step for step in last if step(graph)), None)
+        if found is None:
+            break
+        verify_structure(graph, found.__name__)
     tidy_origin(graph)
     verify_structure(graph, "tidy_origin")
 

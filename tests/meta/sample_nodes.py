@@ -19,6 +19,18 @@ IMAGE = (1, 6, 6, 8)
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "argmax": {"axis": 3},
+    "attention": {
+        "batches": 1,
+        "heads": 4,
+        "kv_heads": 4,
+        "queries": 36,
+        "keys": 36,
+        "depth": 2,
+        "columns": 2,
+        **dict.fromkeys(("q_view", "k_view", "v_view"), (0, 288, 2, 8)),
+        "y_view": (288, 2, 8),
+        "shape": IMAGE,
+    },
     "average_sums": {"count": 36},
     "concat": {"axis": 3},
     "delay_line": {"frames": 12},
@@ -73,6 +85,8 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         ]
     if row.name in TWO_INPUTS:
         return [image, Value("y", TensorType(IMAGE, DType.INT8, SAME_QUANTIZATION))]
+    if row.name == "attention":
+        return [Value(name, TensorType(IMAGE, DType.INT8, SAME_QUANTIZATION)) for name in "qkv"]
     if row.name == "sum_pixels":
         return [image, Value("before", TensorType((1, 1, 1, 8), DType.INT32))]
     if row.name == "average_sums":

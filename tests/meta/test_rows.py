@@ -100,7 +100,7 @@ def test_parameters_that_are_no_integers_are_named() -> None:
         ({"scratch": "-4"}, "gives -4"),
         ({"cost": {"thumb1": "macs"}}, "cost has no default"),
         ({"cost": {"thumb1": "mac", "default": "macs"}}, "cost.thumb1 = 'mac'"),
-        ({"op": "attention", "name": "edgeq_attention_a8_w8__c"}, "no operator uses kernels of op 'attention'"),
+        ({"op": "telepathy", "name": "edgeq_attention_a8_w8__c"}, "no operator uses kernels of op 'telepathy'"),
     ],
 )
 def test_a_wrong_kernel_row_is_named(changes: dict[str, Any], complaint: str) -> None:

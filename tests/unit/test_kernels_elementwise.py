@@ -22,6 +22,7 @@ from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.kernels import Kernel, kernels, kernels_for
 from edgeq.ops import operator
 from tests.tools import need
+from tests.unit.attention_nodes import attention_node
 from tests.unit.quantized_nodes import EVERY_INT8, integers, lowered, random_arrays, tensor
 
 pytestmark = pytest.mark.tools
@@ -194,6 +195,18 @@ def rotary(rng: np.random.Generator) -> Node:
     return lowered("rotary", [x], output, axis=2, steps=steps, interleaved=bool(rng.integers(2)))
 
 
+def attention(rng: np.random.Generator) -> Node:
+    """Any shape; every other one reads queries, keys and values from one tensor."""
+    batches, kv_heads, group, depth, columns = sizes(rng, 5, 4)
+    keys = int(rng.choice([1, 5, 18, 40]))
+    queries = int(rng.integers(1, min(keys, 7) + 1))
+    size, packed, scale = (batches, kv_heads * group, kv_heads), bool(rng.integers(2)), float(np.exp(rng.normal()))
+    form = {"scale": scale, "causal": bool(rng.integers(2)), "log2": bool(rng.integers(2))}
+    node = attention_node(*size, keys if packed else queries, keys, depth, columns, rng=rng, packed=packed, **form)
+    node.params["tile"] = int(rng.integers(1, keys + 1))
+    return node
+
+
 LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "max_pool2d": lambda rng: pool("max_pool2d", rng),
     "avg_pool2d": lambda rng: pool("avg_pool2d", rng),
@@ -215,6 +228,7 @@ LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "slice": slice_,
     "resize_nearest": resize,
     "argmax": argmax,
+    "attention": attention,
     "rnn": lambda rng: recurrent("rnn", rng),
     "rotary": rotary,
 }
