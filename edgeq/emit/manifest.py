@@ -24,6 +24,7 @@ def build_manifest(
     return {
         "edgeq": edgeq.__version__,
         "abi": ABI_VERSION,
+        "sound": None,
         **facts,
         "notes": list(graph.meta.get("notes", [])),
         "quantization": graph.meta.get("quantization"),
