@@ -20,13 +20,17 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class TrainedLayer:
-    """A layer before and after training. rows: real weights [output channels, taps]; floor: smallest scales of rows."""
+    """A layer before and after training. rows: real weights [output channels, taps]; floor: smallest scales of rows.
+
+    shared: all rows have one scale.
+    """
 
     node: Node
     rows: Array
     levels: Levels
     bias: Array | None
     floor: Array
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,14 +130,17 @@ class FakeWeights(nn.Module):
         self.layer = layer
         self.table = LevelTable(layer.levels, layer.rows.shape[1])
         self.rows = nn.Parameter(torch.as_tensor(layer.rows, dtype=torch.float32).clone())
-        self.log_scale = nn.Parameter(torch.as_tensor(np.log(layer.levels.scale)[:, None], dtype=torch.float32))
-        self._least = torch.as_tensor(np.log(layer.floor)[:, None], dtype=torch.float32)
+        start, least = np.log(layer.levels.scale)[:, None], np.log(layer.floor)[:, None]
+        if layer.shared:
+            start, least = start[:1], least.max(keepdims=True)
+        self.log_scale = nn.Parameter(torch.as_tensor(start, dtype=torch.float32))
+        self._least = torch.as_tensor(least, dtype=torch.float32)
         bias = None if layer.bias is None else torch.as_tensor(layer.bias, dtype=torch.float32).clone()
         self.bias = None if bias is None else nn.Parameter(bias)
 
     def scale(self) -> Tensor:
         """[rows, 1]."""
-        return torch.maximum(self.log_scale, self._least).exp()
+        return torch.maximum(self.log_scale, self._least).exp().expand(len(self.rows), 1)
 
     def forward(self) -> Tensor:
         """[rows, columns]."""

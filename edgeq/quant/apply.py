@@ -12,6 +12,7 @@ from edgeq.quant.calibration import check_calibration
 from edgeq.quant.methods.base import Method
 from edgeq.quant.methods.registry import chosen_methods
 from edgeq.quant.plan import Plan
+from edgeq.quant.quality import Fidelity
 from edgeq.quant.work import STEPS, Work
 
 _KEYS = ("methods", "calibration", "seed", "steps")
@@ -63,19 +64,19 @@ def settings_of(
 def apply_methods(work: Work, settings: Settings) -> Graph:
     """The quantized graph; `meta["quantization"]` says what was done and what it brought (docs/quantization.md).
 
-    A method earns its place: one that brings the network's outputs further from the float network's is undone.
+    A method earns its place: one that brings the network's outputs further from the float network's is undone. What
+    tells, on samples that the methods do not see, is `Fidelity`.
     """
     chosen = [method for method in settings.chosen() if method.applies(work)]
-    layers, whole = work.fidelity() if chosen else ({}, None)
+    layers, before = work.fidelity() if chosen else ({}, Fidelity(None))
     effects: list[dict[str, Any]] = []
     trail = {name: [sqnr] for name, sqnr in layers.items()}
-    before = whole
     for method in chosen:
         state = work.saved()
         did = method.apply(work)
         layers, after = work.fidelity()
-        kept = before is None or after is None or after >= before
-        effects.append({"method": method.name, "did": did, "before_db": before, "after_db": after, "kept": kept})
+        kept = not after.is_worse_than(before)
+        effects.append({"method": method.name, "did": did, **_effect(before, after), "kept": kept})
         if not kept:
             work.restore(state)
             continue
@@ -90,6 +91,14 @@ def apply_methods(work: Work, settings: Settings) -> Graph:
         "layers": [_layer(work, name, sqnr) for name, sqnr in trail.items()],
     }
     return quantized
+
+
+def _effect(before: Fidelity, after: Fidelity) -> dict[str, float | None]:
+    """Signal to noise in dB, and the divergence of class probabilities in nats where there are classes."""
+    found = {"before_db": before.sqnr_db, "after_db": after.sqnr_db}
+    if before.divergence is None or after.divergence is None:
+        return found
+    return found | {"before_nats": round(before.divergence, 6), "after_nats": round(after.divergence, 6)}
 
 
 def _layer(work: Work, name: str, sqnr: Sequence[float | None]) -> dict[str, Any]:

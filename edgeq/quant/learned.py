@@ -30,7 +30,8 @@ def trained_layer(work: Work, node: Node, types: Mapping[str, TensorType]) -> Tr
 
     layer = work.layers[node.name]
     floor = work.floor(node, tensor_scale(types[node.input(0).name]))
-    return TrainedLayer(node, start_rows(work, node, layer), layer.weights.levels, layer.bias, floor)
+    shared = work.scheme(node).per_tensor
+    return TrainedLayer(node, start_rows(work, node, layer), layer.weights.levels, layer.bias, floor, shared)
 
 
 def start_rows(work: Work, node: Node, layer: Layer) -> Array:

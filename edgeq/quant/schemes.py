@@ -4,6 +4,7 @@ int8, int7, ... int2    two's complement, one scale per output channel; below ei
 ternary, binary         -1, 0, +1, and -1, +1
 trit-planes             two ternary planes, W = a1 T1 + a2 T2, with a pair of factors per group (PTQTP, 2025)
 NAME:gN                 groups of N weights along the taps of an output channel, each with a factor of its own
+NAME:tensor             one scale for the whole layer
 """
 
 from __future__ import annotations
@@ -25,16 +26,20 @@ DEPTHWISE = "depthwise_conv2d"
 PLANES_GROUP = 128
 """Weights that share a pair of factors where `trit-planes` names no size, as in PTQTP."""
 
-_SPELLING = re.compile(r"(?P<name>[a-z0-9-]+)(?::g(?P<size>[0-9]+))?")
-_HINT = f"use one of: {', '.join(NAMES)}; int4:g32 gives groups of 32 weights a scale of their own"
+_SPELLING = re.compile(r"(?P<name>[a-z0-9-]+)(?::(?:g(?P<size>[0-9]+)|(?P<tensor>tensor)))?")
+_HINT = (
+    f"use one of: {', '.join(NAMES)}; int4:g32 gives groups of 32 weights a scale of their own, int4:tensor a layer one"
+)
 
 
 @dataclass(frozen=True)
 class WeightScheme:
-    """One way of storing weights. group: weights per group, 0 for one scale per output channel."""
+    """One way of storing weights. group: weights per group, 0 for one scale per output channel; per_tensor: one scale
+    for all of them."""
 
     name: str = DEFAULT
     group: int = 0
+    per_tensor: bool = False
 
     @property
     def low(self) -> int:
@@ -62,7 +67,7 @@ class WeightScheme:
         return self.name.startswith("int")
 
     def __str__(self) -> str:
-        return f"{self.name}:g{self.group}" if self.group else self.name
+        return f"{self.name}:g{self.group}" if self.group else f"{self.name}:tensor" if self.per_tensor else self.name
 
 
 Schemes = Mapping[str, WeightScheme]
@@ -75,6 +80,10 @@ def parse_scheme(text: str) -> WeightScheme:
     if match is None or match["name"] not in NAMES:
         raise UsageError(f"{text!r} is not a way of storing weights", hint=_HINT)
     name, size = match["name"], match["size"]
+    if match["tensor"]:
+        if name == TRIT_PLANES:
+            raise UsageError(f"{text!r}: planes have factors by group", hint=f"{TRIT_PLANES}:g128 gives groups of 128")
+        return WeightScheme(name, per_tensor=True)
     if size is None:
         return WeightScheme(name, PLANES_GROUP if name == TRIT_PLANES else 0)
     if int(size) == 0:

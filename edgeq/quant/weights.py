@@ -83,7 +83,7 @@ def quantize_weights(
 
 
 def round_rows(rows: Array, scheme: WeightScheme, floor: Array | float = MIN_SCALE) -> Rounded:
-    """[r, n] reals to the nearest levels of a scheme, with one scale per row, none below `floor`.
+    """[r, n] reals to the nearest levels of a scheme, with one scale per row, or one for all, none below `floor`.
 
     int8 reaches from -127 to 127 and saturates nowhere (the published int8 specification of TFLite); all others have
     the scale of least squares, for which some weights may saturate. The floor keeps a channel of (almost) zero weights
@@ -94,7 +94,10 @@ def round_rows(rows: Array, scheme: WeightScheme, floor: Array | float = MIN_SCA
         return _in_trit_planes(rows, scheme, least)
     if scheme.group:
         return _in_groups(rows, scheme, least)
-    scales = np.maximum(_fit(rows, scheme), least).astype(np.float32).astype(np.float64)
+    fitted = _fit(rows.reshape(1, -1), scheme) if scheme.per_tensor else _fit(rows, scheme)
+    scales = np.maximum(fitted, least)
+    scales = np.full_like(scales, scales.max()) if scheme.per_tensor else scales
+    scales = scales.astype(np.float32).astype(np.float64)
     low = -WEIGHT_LIMIT if scheme.name == "int8" else scheme.low
     levels = Levels.uniform(scales, low, scheme.high, rows.shape[1], scheme.has_zero)
     return Rounded(nearest(rows, scales, low, scheme.high, scheme.has_zero), levels)

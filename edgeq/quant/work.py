@@ -15,13 +15,15 @@ from edgeq.ops.registry import operator
 from edgeq.passes.pipeline import to_integer
 from edgeq.quant.observe import Range
 from edgeq.quant.plan import Plan
-from edgeq.quant.quality import sqnr_db
+from edgeq.quant.quality import Fidelity, divergence, sqnr_db
 from edgeq.quant.quantize import Layer, corrected_bias, quantize_graph, round_layer, scale_floor
 from edgeq.quant.schemes import WeightScheme, fitting
 from edgeq.quant.weights import Rounded, weight_rows
 
-MEASURED = 64
-"""Samples by which the effect of a method is measured."""
+HELD = 32
+"""Samples by which the effect of a method is measured, at most, and which methods do not see."""
+HELD_SHARE = 4
+"""One sample of so many is held back, at most; of fewer than HELD_SHARE^2, none, and effects are measured on all."""
 STEPS = 400
 """Batches of the methods that learn."""
 
@@ -35,8 +37,9 @@ Progress = Callable[[str, int, int], None]
 class Work:
     """real: the float network, which methods may rewrite; target: the float values that quantized ones should have.
 
-    samples: real inputs by name, a part of the calibration data that memory holds. layers: weights and biases chosen so
-    far, by node name. correct: whether biases take back the mean error of layers rounded to nearest.
+    samples: real inputs by name, a part of the calibration data that memory holds; some of them, evenly spread, become
+    `held`. layers: weights and biases chosen so far, by node name. correct: whether biases take back the mean error of
+    layers rounded to nearest.
     """
 
     real: Graph
@@ -48,11 +51,13 @@ class Work:
     progress: Progress = lambda what, done, total: None
     correct: bool = False
     target: Graph = field(init=False)
+    held: dict[str, Array] = field(init=False)
     ranges: dict[str, Range] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.restart()
+        self.samples, self.held = held_back(self.samples)  # observing may have been what filled them
 
     def restart(self) -> None:
         """After the real graph was rewritten: ranges anew, every weight to its nearest level."""
@@ -107,13 +112,15 @@ class Work:
         values = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
         return {v.name: v.type for v in values if v.type.quantization is not None}
 
-    def fidelity(self) -> tuple[dict[str, float | None], float | None]:
-        """(SQNR in dB of each layer's output, SQNR of the network) of the integer graph against the float network.
+    def fidelity(self) -> tuple[dict[str, float | None], Fidelity]:
+        """(SQNR in dB of each layer's output, that of the network) of the integer graph against the float network.
 
-        The network's is that of its outputs, before a softmax or argmax. None: no difference at all.
+        On the samples that methods do not see. The network's is that of its outputs, before a softmax or argmax. None:
+        no difference at all.
         """
-        inputs = {name: array[:MEASURED] for name, array in self.samples.items()}
+        inputs = self.held
         ends = {scores_of(self.target, v).name for v in self.target.outputs}
+        classes = ends - {v.name for v in self.target.outputs}
         names = {n.output.name for n in weighted(self.target)} | ends
         real: dict[str, Array] = {}
         ours: dict[str, Array] = {}
@@ -130,7 +137,19 @@ class Work:
         by_value = {name: sqnr_db(real[name], ours[name]) for name in names if name in ours}
         layers = {n.name: by_value[n.output.name] for n in weighted(self.target) if n.output.name in by_value}
         whole = [db for name in ends if (db := by_value.get(name)) is not None]
-        return layers, round(float(np.mean(whole)), 2) if whole else None
+        sqnr = round(float(np.mean(whole)), 2) if whole else None
+        scores = [(real[n].reshape(-1, real[n].shape[-1]), ours[n].reshape(-1, real[n].shape[-1])) for n in classes]
+        return layers, Fidelity(sqnr, sum(divergence(a, b) for a, b in scores) if scores else None)
+
+
+def held_back(samples: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """(the samples that methods see, those by which they are judged), evenly spread; twice the same where few."""
+    count = len(next(iter(samples.values())))
+    every = max(HELD_SHARE, -(-count // HELD))
+    if count < HELD_SHARE**2:
+        return dict(samples), dict(samples)
+    held = np.arange(count) % every == every - 1
+    return {n: x[~held] for n, x in samples.items()}, {n: x[held] for n, x in samples.items()}
 
 
 def weighted(graph: Graph) -> list[Node]:

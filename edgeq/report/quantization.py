@@ -42,17 +42,23 @@ def _db(value: float | None) -> str:
     return "exact" if value is None else f"{value:.1f} dB"
 
 
+def _level(effect: Mapping[str, Any], when: str) -> str:
+    nats = effect.get(f"{when}_nats")
+    return _db(effect[f"{when}_db"]) + ("" if nats is None else f", {nats:.4f}")
+
+
 def _methods(effects: list[Mapping[str, Any]]) -> list[str]:
     if not effects:
         return []
     columns = [Column("method"), Column("did", flex=True), Column("before", right=True), Column("after", right=True)]
     rows = [
-        [e["method"], e["did"] if e["kept"] else f"{e['did']}; undone", _db(e["before_db"]), _db(e["after_db"])]
+        [e["method"], e["did"] if e["kept"] else f"{e['did']}; undone", _level(e, "before"), _level(e, "after")]
         for e in effects
     ]
     text = (
-        "Signal to noise of the network's outputs against the float network, on calibration samples, before and after "
-        "each method. What brought nothing was undone."
+        "Signal to noise of the network's outputs against the float network, on calibration samples that methods do "
+        "not see, before and after each method; beside it, in nats, the divergence of the class probabilities, which "
+        "decides where there are classes. What brought nothing was undone."
     )
     return ["", *table(columns, rows), "", *paragraph(text)]
 

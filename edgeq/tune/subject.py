@@ -23,6 +23,7 @@ from edgeq.quant.apply import settings_of
 from edgeq.quant.calibration import calibrated_ranges
 from edgeq.quant.observe import Range, observe_ranges
 from edgeq.quant.plan import Plan
+from edgeq.quant.quality import divergence
 from edgeq.quant.quantize import quantize_graph
 
 BATCH = 32
@@ -179,13 +180,7 @@ def compare(real: Array, ours: Array, labels: Array | None = None) -> Quality:
     """Scores [samples, classes] beside the real ones."""
     energy = float(np.square(real).sum())
     noise = float(np.square(real - ours).sum()) / max(energy, 1e-300)
-    a, b = _log_probabilities(real), _log_probabilities(ours)
-    kl = float((np.exp(a) * (a - b)).sum(axis=1).mean())
+    kl = divergence(real, ours)
     classes = ours.argmax(axis=1)
     agreement = float((classes == real.argmax(axis=1)).mean())
     return Quality(noise, kl, agreement, None if labels is None else float((classes == labels).mean()))
-
-
-def _log_probabilities(scores: Array) -> Array:
-    shifted = scores - scores.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

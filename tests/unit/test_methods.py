@@ -25,10 +25,11 @@ from edgeq.quant.methods.rotate import hadamard
 from edgeq.quant.observe import observe_ranges
 from edgeq.quant.pairs import scalable_pairs
 from edgeq.quant.plan import parse_plan
+from edgeq.quant.quality import Fidelity, divergence
 from edgeq.quant.schemes import parse_scheme
 from edgeq.quant.walk import on_grid
 from edgeq.quant.weights import round_rows
-from edgeq.quant.work import Work, weighted
+from edgeq.quant.work import Work, held_back, weighted
 from tests.tools import need
 from tests.unit.small_network import SCHEMES, net, plan_of, samples
 
@@ -205,15 +206,46 @@ def test_a_method_that_brings_nothing_is_undone() -> None:
     graph = apply_methods(work, Settings("smooth,adadim"))
     effects = graph.meta["quantization"]["methods"]
     assert [e["method"] for e in effects] == ["smooth", "adadim"]
-    level = effects[0]["before_db"]
+    level = effects[0]["before_nats"]
     for effect in effects:
-        assert effect["kept"] == (effect["after_db"] >= effect["before_db"]) and effect["before_db"] == level
-        level = effect["after_db"] if effect["kept"] else level
+        assert effect["kept"] == (effect["after_nats"] <= effect["before_nats"]) and effect["before_nats"] == level
+        level = effect["after_nats"] if effect["kept"] else level
     if not any(effect["kept"] for effect in effects):
         assert all(
             (a.input(1).constant == b.input(1).constant).all()
             for a, b in zip(weighted(graph), weighted(before), strict=True)
         )
+
+
+def test_classes_are_judged_by_their_probabilities_and_other_outputs_by_their_noise() -> None:
+    quieter, surer = Fidelity(20.0, 0.3), Fidelity(10.0, 0.1)
+    assert quieter.is_worse_than(surer) and not surer.is_worse_than(quieter) and not surer.is_worse_than(surer)
+    assert Fidelity(10.0).is_worse_than(Fidelity(20.0)) and Fidelity(10.0).is_worse_than(Fidelity(None))
+    assert not Fidelity(None).is_worse_than(Fidelity(10.0)) and not Fidelity(20.0).is_worse_than(Fidelity(10.0))
+    scores = np.array([[3.0, 1.0, 0.0], [0.0, 2.0, 1.0]])
+    p, q = (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) for x in (scores, scores[:, ::-1]))
+    assert divergence(scores, scores[:, ::-1] + 7.0) == pytest.approx((p * np.log(p / q)).sum(axis=1).mean())
+
+
+def test_a_method_that_brings_less_noise_and_worse_classes_is_undone() -> None:
+    """The softmax is what makes a network one of classes."""
+    for name, kept in (("classes", False), ("last", True)):
+        work = work_of("int3")
+        if name == "last":
+            work.target.outputs = [next(n for n in work.target.nodes if n.name == "last").output]
+        (before, worse), real = (Fidelity(20.0, 0.1), Fidelity(21.0, 0.2)), work.fidelity()[1]
+        assert (real.divergence is None) == kept
+        found = iter([before, worse] if name == "classes" else [Fidelity(20.0), Fidelity(21.0)])
+        work.fidelity = lambda found=found: ({}, next(found))  # type: ignore[method-assign]
+        effects = apply_methods(work, Settings("smooth")).meta["quantization"]["methods"]
+        assert [effect["kept"] for effect in effects] == [kept]
+
+
+def test_methods_are_judged_by_samples_that_they_do_not_see() -> None:
+    for count, held in ((8, 8), (48, 12), (100, 25), (256, 32)):
+        seen, judged = held_back({"x": np.arange(count), "y": -np.arange(count)})
+        assert len(judged["x"]) == held and (judged["x"] == -judged["y"]).all()
+        assert count < 16 or sorted([*seen["x"], *judged["x"]]) == list(range(count))
 
 
 def test_eight_bits_throughout_need_no_method_and_are_not_measured() -> None:

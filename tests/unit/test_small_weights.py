@@ -25,7 +25,7 @@ from edgeq.quant.quality import sqnr_db
 from edgeq.quant.quantize import quantize_graph
 from edgeq.quant.scales import mean_magnitudes, nearest, optimal_scales
 from edgeq.quant.schemes import NAMES, WeightScheme, parse_scheme, plan_weights
-from edgeq.quant.weights import quantize_weights
+from edgeq.quant.weights import quantize_weights, round_rows
 from tests.tools import need, shared
 from tests.unit.onnx_models import make_model, node
 
@@ -87,6 +87,18 @@ def test_spellings(name: str) -> None:
             parse_scheme(f"{name}:g32")
 
 
+@pytest.mark.parametrize("name", ["int8", "int4", "ternary", "binary"])
+def test_one_scale_for_a_layer_is_that_of_least_squares_over_all_its_weights(name: str) -> None:
+    rows = np.random.default_rng(4).normal(size=(5, 12)) * np.arange(1, 6)[:, np.newaxis]
+    scheme = parse_scheme(f"{name}:tensor")
+    assert str(scheme) == f"{name}:tensor" != str(parse_scheme(name)) and not scheme.group
+    ours = round_rows(rows, scheme)
+    alone = round_rows(rows.reshape(1, -1), parse_scheme(name))
+    np.testing.assert_array_equal(ours.integers.ravel(), alone.integers[0])
+    assert set(ours.levels.scale) == set(alone.levels.scale)
+    assert set(round_rows(rows, scheme, np.array([0, 2.0**40, 0, 0, 0])).levels.scale) == {2.0**40}
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -100,6 +112,8 @@ def test_spellings(name: str) -> None:
         ("", "not a way of storing weights"),
         ("int4:g0", "at least one weight"),
         ("trit-planes:g0", "at least one weight"),
+        ("trit-planes:tensor", "factors by group"),
+        ("int4:layer", "not a way of storing weights"),
     ],
 )
 def test_other_spellings_are_refused_with_a_hint(text: str, complaint: str) -> None:
@@ -254,7 +268,7 @@ def test_the_bias_makes_up_for_the_mean_of_rounding() -> None:
     assert np.abs((samples @ weights.T + bias).mean(axis=0) - real).max() < 0.02 < shift.max() / 10
 
 
-@pytest.mark.parametrize("text", ["int4:g32", "binary:g16", "trit-planes:g32"])
+@pytest.mark.parametrize("text", ["int4:g32", "binary:g16", "trit-planes:g32", "int2:tensor"])
 def test_from_onnx_to_verified_c(text: str, tmp_path: Path) -> None:
     need("cc", "zig", "unicorn")
     rng = np.random.default_rng(7)
@@ -275,7 +289,9 @@ def test_from_onnx_to_verified_c(text: str, tmp_path: Path) -> None:
         file, "riscv", out=tmp_path / "out", calibrate={"x": samples}, weights=text, weights_edges="int4:g16"
     )
     formats = [s["formats"] for s in result.manifest["steps"] if s["op"] == "dense"]
-    grouped = {"int4:g32": "a8 w4", "binary:g16": "a8 w1g16", "trit-planes:g32": "a8 wtx2g32"}[text]
+    grouped = {"int4:g32": "a8 w4", "binary:g16": "a8 w1g16", "trit-planes:g32": "a8 wtx2g32"}.get(text, "a8 w2")
+    if text == "int2:tensor":  # 50 rows of 6 bytes, 50 biases, one multiplier and its shift
+        assert result.manifest["steps"][1]["weights_bytes"] == 50 * 6 + 50 * 4 + 8
     assert formats == ["a8 w4g16", grouped, "a8 w4g16"]
     assert result.manifest["float_weights_bytes"] == 4 * sum(a.size for a in constants.values())
     proof = result.verify(inputs={"x": samples})

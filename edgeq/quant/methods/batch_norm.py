@@ -33,10 +33,15 @@ class BatchNormStatistics(Method):
             axes = tuple(range(step.real_sums.ndim - 1))
             ours = step.sums(layer)
             wide, wanted = ours.std(axis=axes), step.real_sums.std(axis=axes)
+            if work.scheme(step.node).per_tensor:
+                wanted, wide = (np.full_like(x, np.sqrt(np.square(x).sum())) for x in (wanted, wide))
             factor = np.clip(np.where(wide > 0, wanted / np.where(wide > 0, wide, 1.0), 1.0), LEAST, MOST)
             floor = work.floor(step.node, tensor_scale(types[step.node.input(0).name]))
             old = layer.weights.levels.scale
-            weights = with_integers(layer.weights, layer.weights.integers, np.maximum(old * factor, floor))
+            scales = np.maximum(old * factor, floor)
+            if work.scheme(step.node).per_tensor:
+                scales = np.full_like(scales, scales.max())
+            weights = with_integers(layer.weights, layer.weights.integers, scales)
             bias = np.zeros(len(old)) if layer.bias is None else layer.bias
             moved = Layer(weights, bias)
             return Layer(weights, bias + step.real_sums.mean(axis=axes) - step.sums(moved).mean(axis=axes))
