@@ -94,7 +94,6 @@ def _run_onnx(file: Path, inputs: Sequence[Array]) -> tuple[str, list[Array]]:
     onnx = _need("onnx", "onnx")
     model = onnx.load(str(file))
     if any(_is_qonnx(node.domain) for node in model.graph.node):
-        model = _need("onnx.inliner", "onnx").inline_local_functions(model)
         return _run_qonnx(model, runtime, inputs)
     session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     arguments = session.get_inputs()
@@ -142,7 +141,7 @@ def _run_qonnx(model: Any, runtime: Any, inputs: Sequence[Array]) -> tuple[str, 
                 continue
             given = {name: context[name] for name in node.input if name}
             if runners[place] is None:
-                runners[place] = _one_node(runtime, node, given, opsets.get(node.domain, 13))
+                runners[place] = _one_node(runtime, node, given, opsets, model.functions)
             made = runners[place].run(None, given)
             context.update(zip((o for o in node.output if o), made, strict=True))
         for result, output in zip(results, graph.output, strict=True):
@@ -161,16 +160,18 @@ def _onnx_array(tensor: Any) -> Array:
     return np.asarray(numpy_helper.to_array(tensor))
 
 
-def _one_node(runtime: Any, node: Any, given: Mapping[str, Array], opset: int) -> Any:
-    """A session of this node alone."""
+def _one_node(runtime: Any, node: Any, given: Mapping[str, Array], opsets: Mapping[str, int], functions: Any) -> Any:
+    """A session of this node alone, which may call one of the model's local functions."""
     from onnx import TypeProto, helper
 
     kinds = {name: helper.np_dtype_to_tensor_dtype(array.dtype) for name, array in given.items()}
     operands = [helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()]
     results = [helper.make_value_info(name, TypeProto()) for name in node.output if name]
     graph = helper.make_graph([node], "node", operands, results)
-    imports = [helper.make_opsetid(node.domain, opset)]
-    model = helper.make_model(graph, opset_imports=imports, ir_version=_IR_VERSION)
+    called = [f for f in functions if (f.domain, f.name) == (node.domain, node.op_type)]
+    domains = dict.fromkeys([node.domain, ""] if called else [node.domain])
+    imports = [helper.make_opsetid(domain, opsets.get(domain, 13)) for domain in domains]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=_IR_VERSION, functions=called)
     return runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 

@@ -11,7 +11,18 @@ except ImportError as error:
 
 from edgeq.nn.attention import LinearAttention
 from edgeq.nn.export import export
+from edgeq.nn.hashing import HashFunctions, fit_hashes
 from edgeq.nn.layers import Conv1d, Conv2d, Linear, clip_weights_
 from edgeq.nn.quantizers import Activation
 
-__all__ = ["Activation", "Conv1d", "Conv2d", "Linear", "LinearAttention", "clip_weights_", "export"]
+__all__ = [
+    "Activation",
+    "Conv1d",
+    "Conv2d",
+    "HashFunctions",
+    "Linear",
+    "LinearAttention",
+    "clip_weights_",
+    "export",
+    "fit_hashes",
+]

@@ -13,7 +13,7 @@ INTEGER, REAL = AttributeProto.INT, AttributeProto.FLOAT
 
 
 def attention_function(causal: bool) -> FunctionProto:
-    """`LinearAttention` or `CausalLinearAttention` (queries, keys, values) of floats [N, tokens, heads * n].
+    """`HashedAttention` or `CausalHashedAttention` (queries, keys, values) of floats [N, tokens, heads * n].
 
     Attributes: heads; offset, what is added to each product of codes; step, of the result's grid. In double
     precision, in which sums of such integers and steps are exact.
@@ -22,13 +22,13 @@ def attention_function(causal: bool) -> FunctionProto:
         _attribute("heads", "value_int", INTEGER),
         _attribute("offset", "value_float", REAL),
         _attribute("step", "value_float", REAL),
-        helper.make_node("Constant", [], ["one"], value_ints=[1]),
+        helper.make_node("Constant", [], ["first"], value_ints=[0]),
         helper.make_node("Constant", [], ["kept"], value_ints=[0, 0]),
         helper.make_node("Constant", [], ["rest"], value_ints=[-1]),
         helper.make_node("Constant", [], ["flat"], value_ints=[0, 0, -1]),
         *(_number(n, v) for n, v in (("nil", 0.0), ("two", 2.0), ("unit", 1.0), ("half", 0.5))),
         *(_number(n, v) for n, v in (("low", -128.0), ("high", 127.0))),
-        _node("Reshape", ["heads", "one"], "heads1"),
+        _node("Unsqueeze", ["heads", "first"], "heads1"),
         helper.make_node("Concat", ["kept", "heads1", "rest"], ["split"], axis=0),
         _node("Cast", ["offset"], "offset64", to=TensorProto.DOUBLE),
         _node("Cast", ["step"], "step64", to=TensorProto.DOUBLE),
@@ -66,8 +66,8 @@ def attention_function(causal: bool) -> FunctionProto:
 
 
 def function_name(causal: bool) -> str:
-    """Its name in the domain."""
-    return "CausalLinearAttention" if causal else "LinearAttention"
+    """Its name in the domain. Not LinearAttention, which is a standard operator with other inputs since opset 27."""
+    return "CausalHashedAttention" if causal else "HashedAttention"
 
 
 def _node(op: str, inputs: list[str], output: str, **attrs: Any) -> NodeProto:

@@ -77,7 +77,7 @@ class LinearAttention(Operator):
     """
 
     name = "linear_attention"
-    summary = "edgeq.LinearAttention, edgeq.CausalLinearAttention (`edgeq.nn.LinearAttention`)"
+    summary = "edgeq.HashedAttention, edgeq.CausalHashedAttention, which `edgeq.nn.LinearAttention` exports"
     attributes: ClassVar = {"heads": 1, "causal": False, "stateful": False, "step": 0.0}
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:

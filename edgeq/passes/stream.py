@@ -360,13 +360,14 @@ def _averaged(streaming: _Streaming, node: Node) -> _Frames | None:
 
 def _recurrent(streaming: _Streaming, node: Node) -> _Frames | None:
     """The layer goes on where the last call left it: it remembers since the first call, not since a window's start."""
-    known = streaming.frames_of(node.input(0))
-    assert known is not None
-    if known.axis != 1:
+    parts = [None if v is None else streaming.frames_of(v) for v in node.inputs]
+    moving = [p for p in parts if p is not None]
+    if not node.attrs.get("causal", True) or any(p.whole or (p.axis, p.count) != (1, moving[0].count) for p in moving):
         return None
-    made = streaming.make(node, [known.value, *node.inputs[1:]], {**node.attrs, "stateful": True})
+    inputs = [v if p is None else p.value for v, p in zip(node.inputs, parts, strict=True)]
+    made = streaming.make(node, inputs, {**node.attrs, "stateful": True})
     streaming.endless = True
-    return _Frames(made, 1, known.count, False)
+    return _Frames(made, 1, moving[0].count, False)
 
 
 HANDLERS: dict[str, Handler] = {
@@ -375,6 +376,7 @@ HANDLERS: dict[str, Handler] = {
     "concat": _joined,
     "dense": _rows,
     "gru": _recurrent,
+    "linear_attention": _recurrent,
     "lstm": _recurrent,
     "mean": _averaged,
     "pad": _padded,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from edgeq.nn import Activation, Conv1d, Conv2d, Linear
+from edgeq.nn import Activation, Conv1d, Conv2d, Linear, LinearAttention
 
 Network = tuple[nn.Module, tuple[int, ...]]
 
@@ -100,8 +100,32 @@ def sequence() -> Network:
     return Transformed(), (36,)
 
 
+class Attending(nn.Module):
+    """Attention over codes, of a window and causal, between projections; sums, a residual, a mean over the tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.trunk, self.pooled = Activation("int8"), Activation("int8"), Activation("int8")
+        self.queries, self.keys, self.values = (Linear(12, n, weights="int8") for n in (14, 14, 10))
+        self.attention, self.after = LinearAttention(2, 7), Linear(10, 12, weights="int4")
+        self.causal = LinearAttention(3, 4, values="uint4", causal=True, fraction=1)
+        self.pool, self.scores = nn.AdaptiveAvgPool1d(1), Linear(12, 4, weights="int8", scale="tensor", bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.trunk(self.tokens(x.reshape(-1, 9, 12)))
+        y = self.after(self.attention(self.queries(x), self.keys(x), self.values(x)))
+        x = self.trunk(x + self.trunk(y))
+        x = self.trunk(self.causal(x, x, torch.relu(x)))
+        return self.scores(self.pooled(self.pool(x.transpose(1, -1))).flatten(1))
+
+
+def attention() -> Network:
+    return Attending(), (108,)
+
+
 NETWORKS: dict[str, Callable[[], Network]] = {
-    row.__name__: row for row in (binary_mlp, binary_cnn, ternary_cnn, integer_conv1d, pools, residual, sequence)
+    row.__name__: row
+    for row in (binary_mlp, binary_cnn, ternary_cnn, integer_conv1d, pools, residual, sequence, attention)
 }
 
 

@@ -11,12 +11,12 @@ from edgeq.frontends.onnx.rows import EDGEQ_DOMAIN, converts
 from edgeq.ops.linear_attention import weight_shift
 
 
-@converts("LinearAttention", domain=EDGEQ_DOMAIN)
+@converts("HashedAttention", domain=EDGEQ_DOMAIN)
 def linear_attention(node: NodeImport) -> None:
     _attend(node, causal=False)
 
 
-@converts("CausalLinearAttention", domain=EDGEQ_DOMAIN)
+@converts("CausalHashedAttention", domain=EDGEQ_DOMAIN)
 def causal_linear_attention(node: NodeImport) -> None:
     _attend(node, causal=True)
 
