@@ -24,7 +24,11 @@ def one(op: str, inputs: dict[str, Any], consts: dict[str, Any] | None = None, o
     """A model of one node with output y."""
     consts = consts or {}
     given = {name: data for name, data in consts.items() if name}  # "": an operand left out
-    return make_model([node(op, [*inputs, *consts], "y", **attrs)], inputs, ["y"], given, opset=opset)
+    operands = [*inputs, *consts]
+    if inputs.get("") == ():  # a constant comes first
+        operands = [next(iter(consts)), *(name for name in inputs if name), *[*consts][1:]]
+        inputs = {name: shape for name, shape in inputs.items() if name}
+    return make_model([node(op, operands, "y", **attrs)], inputs, ["y"], given, opset=opset)
 
 
 R = {"x": (5, 1, 3)}
@@ -124,6 +128,27 @@ CASES: dict[str, bytes] = {
     "transpose": one("Transpose", X, perm=[0, 3, 1, 2]),
     "gather": one("Gather", X, {"i": ints(3, 2, 1)}, axis=1),
     "gather_one": one("Gather", X, {"i": np.array(-1)}, axis=2),
+    "gather_irregular": one("Gather", X, {"i": ints(3, 0, 1, 2, 0, -1)}, axis=1),
+    "gather_table": one("Gather", X, {"i": np.array([[0, 1, 2], [7, 7, 3]])}, axis=3),
+    "expand": one("Expand", {"x": (1, 3, 1)}, {"s": ints(2, 1, 3, 4)}),
+    "tile": one("Tile", {"x": (1, 3, 2)}, {"r": ints(1, 2, 3)}),
+    "where_constant": one("Where", {"": (), "x": (1, 3, 4)}, {"c": array(3, 1) > 0, "o": array(1, 1, 4)}),
+    "where_computed": one("Where", {"": (), "x": (1, 3, 4), "z": (1, 1, 4)}, {"c": array(1, 3, 4) > 0}),
+    "where_always": one("Where", {"": (), "x": (1, 3, 1), "z": (1, 3, 4)}, {"c": np.ones((1, 1, 4), np.bool_)}),
+    "reduce_sum": one("ReduceSum", X, {"a": ints(1, -1)}, keepdims=0),
+    "einsum_transpose": one("Einsum", X, equation="nchw->nhcw"),
+    "einsum_sum": one("Einsum", X, equation="nchw->wn"),
+    "einsum_implicit": one("Einsum", {"x": (1, 3, 4), "z": (4, 5)}, equation="bij,jk"),
+    "einsum_scores": one("Einsum", {"x": (1, 6, 2, 3), "z": (1, 5, 2, 3)}, equation="bihd,bjhd->bhij"),
+    "einsum_values": one("Einsum", {"x": (1, 2, 5, 6), "z": (1, 6, 2, 3)}, equation="bhij,bjhd->bihd"),
+    "einsum_weights": one("Einsum", {"x": (1, 5, 6)}, {"w": array(6, 2, 4)}, equation="bid,dhk->bhik"),
+    "einsum_weights_first": one("Einsum", {"": (), "x": (1, 5, 6)}, {"w": array(4, 6)}, equation="kd,bid->bki"),
+    "einsum_heads": one("Einsum", {"x": (1, 2, 5, 6)}, {"w": array(2, 6, 4)}, equation="bhid,hdk->bihk"),
+    "einsum_products": one("Einsum", {"x": (1, 3, 4), "z": (1, 4)}, equation="bij,bj->bij"),
+    "einsum_outer": one("Einsum", {"x": (1, 3), "z": (1, 4)}, equation="bi,bj->bij"),
+    "einsum_summed_alone": one("Einsum", {"x": (1, 3, 4), "z": (1, 4, 5)}, equation="bij,bjk->bk"),
+    "einsum_ellipsis": one("Einsum", {"x": (1, 2, 3, 4), "z": (1, 2, 5, 4)}, equation="...id,...jd->...ij"),
+    "einsum_three": one("Einsum", {"x": (1, 3, 4), "z": (1, 4, 5)}, {"w": array(5, 2)}, equation="bij,bjk,kl->bil"),
     "upsample": one("Upsample", X, {"s": np.array([1, 1, 2, 3], dtype=np.float32)}, opset=9, mode="nearest"),
     "reduce_mean": one("ReduceMean", X, axes=[2, 3], keepdims=0),
     "reduce_mean_18": one("ReduceMean", X, {"a": ints(1)}, opset=18),

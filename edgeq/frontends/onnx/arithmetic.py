@@ -5,18 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from edgeq.errors import UnsupportedError
-from edgeq.frontends.onnx.importer import Constant, NodeImport
+from edgeq.frontends.onnx.importer import Constant, NodeImport, same_rank
 from edgeq.frontends.onnx.masks import finite_mask
 from edgeq.frontends.onnx.rows import converts
 from edgeq.ir.graph import Value
 
 PAIRS = {"Add": "add", "Sub": "sub", "Mul": "mul"}
-
-
-def same_rank(node: NodeImport, values: list[Value]) -> list[Value]:
-    """Computed operands of lower rank get leading ones, so that passes may reorder the axes of all alike."""
-    rank = max(len(v.shape) for v in values)
-    return [v if v.is_constant else node.reshape(v, (1,) * (rank - len(v.shape)) + v.shape) for v in values]
 
 
 @converts(*PAIRS)

@@ -47,7 +47,7 @@ def _result_elements(op: str, arrays: Sequence[Array]) -> int:
     if op == "Expand":
         return prod(np.broadcast_shapes(arrays[0].shape, tuple(int(d) for d in arrays[1].reshape(-1))))
     if op == "MatMul":
-        return int(arrays[0].size) * int(arrays[1].size) // max(arrays[0].shape[-1], 1)
+        return int(arrays[0].size) * int(arrays[1].size) // max(int(arrays[0].shape[-1]), 1)
     if op == "Tile":
         return arrays[0].size * prod(int(d) for d in arrays[1].reshape(-1))
     if op == "Range":

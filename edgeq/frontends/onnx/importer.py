@@ -388,3 +388,9 @@ class NodeImport:
         if isinstance(result, Value) and result.type.dtype is DType.INT8 and unsigned.intersection(self.proto.input):
             unsigned.add(name)
         self.importer.tensors[name] = result
+
+
+def same_rank(node: NodeImport, values: list[Value]) -> list[Value]:
+    """Computed operands of lower rank get leading ones, so that passes may reorder the axes of all alike."""
+    rank = max(len(v.shape) for v in values)
+    return [v if v.is_constant else node.reshape(v, (1,) * (rank - len(v.shape)) + v.shape) for v in values]

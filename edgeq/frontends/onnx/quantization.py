@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgeq.errors import ModelDataError, UnsupportedError
-from edgeq.frontends.onnx.arithmetic import same_rank
 from edgeq.frontends.onnx.dense import rows_of_outputs
-from edgeq.frontends.onnx.importer import Constant, NodeImport
+from edgeq.frontends.onnx.importer import Constant, NodeImport, same_rank
 from edgeq.frontends.onnx.rows import converts
 from edgeq.frontends.onnx.windows import convolve, pooled
 from edgeq.ir.graph import Value

@@ -1,12 +1,15 @@
-"""Means and the position of the maximum."""
+"""Means, sums and the position of the maximum."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from edgeq.errors import UnsupportedError
 from edgeq.frontends.onnx.importer import NodeImport
 from edgeq.frontends.onnx.rows import converts
+from edgeq.ir.graph import Value
 from edgeq.ir.types import DType, TensorType
 
 
@@ -16,19 +19,29 @@ def _axis(axis: int, rank: int) -> int:
     return axis % rank
 
 
-@converts("ReduceMean")
+def summed(node: NodeImport, x: Value, axes: tuple[int, ...]) -> Value:
+    """The sum over axes, which stay as 1: so many means."""
+    mean = node.emit("mean", [x], {"axes": axes, "keepdims": True})
+    count = np.float32(x.type.elements // mean.type.elements).reshape(())
+    return mean if count == 1 else node.emit("mul", [mean, node.own("count", count)])
+
+
+@converts("ReduceMean", "ReduceSum")
 def reduce_mean(node: NodeImport) -> None:
+    """Axes are an input since opset 18; of ReduceSum since 13."""
     x = node.real(0)
     rank = len(x.shape)
-    given = node.integers(1, "axes") if node.opset >= 18 and node.has(1) else None
-    axes = node.attrs.ints("axes") if node.opset < 18 else given
+    as_input = node.opset >= (18 if node.op == "ReduceMean" else 13)
+    given = node.integers(1, "axes") if as_input and node.has(1) else None
+    axes = given if as_input else node.attrs.ints("axes")
     keep = bool(node.attrs.integer("keepdims", 1))
     noop = bool(node.attrs.integer("noop_with_empty_axes", 0))
     if not axes and noop:
         node.bind(0, x)
         return
     chosen = tuple(sorted({_axis(a, rank) for a in axes or range(rank)}))
-    y = node.emit("mean", [x], {"axes": chosen, "keepdims": True})
+    means = node.op == "ReduceMean"
+    y = node.emit("mean", [x], {"axes": chosen, "keepdims": True}) if means else summed(node, x, chosen)
     node.bind(0, y if keep else node.reshape(y, [d for a, d in enumerate(x.shape) if a not in chosen]))
 
 

@@ -18,6 +18,7 @@ MODULES = (
     "activations",
     "arithmetic",
     "dense",
+    "einsum",
     "linear_attention",
     "masks",
     "normalization",

@@ -14,6 +14,9 @@ from edgeq.frontends.onnx.tensors import MAX_ELEMENTS, type_name
 from edgeq.ir.graph import Value
 from edgeq.ir.types import Array, DType
 
+MOST_PARTS = 64
+"""Of one Gather: each is a copy of its own."""
+
 
 def _axis(axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
@@ -206,12 +209,12 @@ def split(node: NodeImport) -> None:
 
 @converts("Gather")
 def gather(node: NodeImport) -> None:
-    """Rows of a table by computed places, or constant places that form a regular range, which is a slice."""
+    """Rows of a table by computed places, or constant places: a slice, or several joined."""
     indices = node.tensor(1)
     if isinstance(indices, Value):
         node.bind(0, _table_rows(node, indices))
         return
-    node.bind(0, _regular_part(node, node.value(0), indices.real))
+    node.bind(0, _parts(node, node.value(0), indices.real))
 
 
 def _table_rows(node: NodeImport, places: Value) -> Value:
@@ -225,22 +228,41 @@ def _table_rows(node: NodeImport, places: Value) -> Value:
     return node.emit("gather", [rows, places], like=rows.type)
 
 
-def _regular_part(node: NodeImport, x: Value, indices: Array) -> Value:
+def _parts(node: NodeImport, x: Value, indices: Array) -> Value:
     rank = len(x.shape)
     axis = _axis(node.attrs.integer("axis", 0), rank)
     size = x.shape[axis]
-    if indices.dtype.kind not in "iu" or indices.ndim > 1 or indices.size == 0:
-        raise UnsupportedError("only one index or a list of them is supported")
+    if indices.dtype.kind not in "iu" or indices.size == 0:
+        raise UnsupportedError("its indices are not integers, or there are none")
     picked = [int(i) for i in indices.reshape(-1)]
     if any(not -size <= i < size for i in picked):
         raise UnsupportedError(f"indices {picked} leave an axis of {size}")
-    picked = [i % size for i in picked]
-    step = picked[1] - picked[0] if len(picked) > 1 else 1
-    regular = range(picked[0], picked[-1] + (1 if step > 0 else -1), step) if step else range(0)
-    if list(regular) != picked:
-        raise UnsupportedError(f"indices {picked} are not a regular range")
-    y = emit_slice(node, x, [regular if a == axis else range(d) for a, d in enumerate(x.shape)])
-    return y if indices.ndim else node.reshape(y, [d for a, d in enumerate(y.shape) if a != axis])
+    runs = _regular_runs([i % size for i in picked])
+    if len(runs) > MOST_PARTS:
+        raise UnsupportedError(f"its indices make {len(runs)} parts; at most {MOST_PARTS}")
+    parts = [emit_slice(node, x, [run if a == axis else range(d) for a, d in enumerate(x.shape)]) for run in runs]
+    y = parts[0] if len(parts) == 1 else node.emit("concat", list(parts), {"axis": axis})
+    return node.reshape(y, (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+
+
+def _regular_runs(picked: list[int]) -> list[range]:
+    """Places as ranges, each as long as it goes on with the same step."""
+    runs: list[range] = []
+    first = 0
+    while first < len(picked):
+        step = picked[first + 1] - picked[first] if first + 1 < len(picked) else 0
+        last = first + 1 if step else first
+        while step and last + 1 < len(picked) and picked[last + 1] - picked[last] == step:
+            last += 1
+        # A pair that is no neighbours rather ends where the next run may begin.
+        last = first if last == first + 1 and abs(step) > 1 else last
+        runs.append(
+            range(picked[first], picked[last] + (-1 if step < 0 else 1), step or 1)
+            if last > first
+            else range(picked[first], picked[first] + 1)
+        )
+        first = last + 1
+    return runs
 
 
 @converts("Pad")
@@ -279,16 +301,31 @@ def pad(node: NodeImport) -> None:
 
 @converts("Expand")
 def expand(node: NodeImport) -> None:
-    """An axis of one that is repeated is so many joined."""
     x, wanted = node.value(0), node.integers(1, "shape")
     try:
         shape = tuple(int(d) for d in np.broadcast_shapes(x.shape, wanted))
     except ValueError:
         raise UnsupportedError(f"shape {list(wanted)} does not fit {list(x.shape)}") from None
+    node.bind(0, repeated(node, x, shape))
+
+
+@converts("Tile")
+def tile(node: NodeImport) -> None:
+    x, repeats = node.value(0), node.integers(1, "repeats")
+    if len(repeats) != len(x.shape):
+        raise UnsupportedError(f"repeats {list(repeats)} for {len(x.shape)} axes")
+    node.bind(0, repeated(node, x, tuple(d * n for d, n in zip(x.shape, repeats, strict=True))))
+
+
+def repeated(node: NodeImport, x: Value, shape: tuple[int, ...]) -> Value:
+    """Whole copies of x, joined along every axis that is longer in `shape`, with leading ones where it has more."""
     y = node.reshape(x, (*(1,) * (len(shape) - len(x.shape)), *x.shape))
     if 0 in shape or prod(shape) > MAX_ELEMENTS:
         raise UnsupportedError(f"repeats {list(x.shape)} into {list(shape)}")
-    for axis, (size, wanted_size) in enumerate(zip(y.shape, shape, strict=True)):
-        if size != wanted_size:
-            y = node.emit("concat", [y] * wanted_size, {"axis": axis})
-    node.bind(0, y)
+    if y.is_constant:
+        copies = [n // d for d, n in zip(y.shape, shape, strict=True)]
+        return y if max(copies, default=1) == 1 else node.own("copies", np.tile(y.constant, copies))
+    for axis, (size, wanted) in enumerate(zip(y.shape, shape, strict=True)):
+        if size != wanted:
+            y = node.emit("concat", [y] * (wanted // size), {"axis": axis})
+    return y

@@ -1,0 +1,83 @@
+"""Forms that exporters emit around attention, together in one network: class tokens, Einsum, Where, Gather, Tile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeq.errors import UnsupportedError
+from edgeq.pipeline import compile_model
+from tests.tools import need
+from tests.unit.onnx_models import array, assert_same, loaded, make_model, node, simplified
+
+PATCHES, WIDTH, HEADS, DEPTH = 6, 8, 2, 4
+
+
+def network() -> bytes:
+    """A class token before the patches, attention by Einsum, a choice and a selection by constants."""
+    tokens = PATCHES + 1
+    nodes = [
+        node("Shape", ["x"], "shape"),
+        node("Gather", ["shape", "zero"], "batch"),
+        node("Concat", ["batch", "one_width"], "wanted", axis=0),
+        node("Expand", ["token", "wanted"], "first"),
+        node("Concat", ["first", "x"], "joined", axis=1),
+        node("Add", ["joined", "places"], "placed"),
+        node("Einsum", ["placed", "wq"], "q", equation="btd,dhk->bhtk"),
+        node("Einsum", ["placed", "wk"], "k", equation="btd,dhk->bhtk"),
+        node("Einsum", ["placed", "wv"], "v", equation="btd,dhk->bthk"),
+        node("Einsum", ["q", "k"], "scores", equation="bhik,bhjk->bhij"),
+        node("Softmax", ["scores"], "shares", axis=-1),
+        node("Einsum", ["shares", "v"], "heads", equation="bhij,bjhk->bihk"),
+        node("Reshape", ["heads", "flat"], "mixed"),
+        node("Where", ["choice", "mixed", "placed"], "chosen"),
+        node("Gather", ["chosen", "picked"], "some", axis=1),
+        node("Tile", ["some", "twice"], "y"),
+    ]
+    constants = {
+        "zero": np.array([0]),
+        "one_width": np.array([1, WIDTH]),
+        "token": array(1, 1, WIDTH, seed=5),
+        "places": array(1, tokens, WIDTH, seed=6) / 4,
+        **{name: array(WIDTH, HEADS, DEPTH, seed=i) / 2 for i, name in enumerate(("wq", "wk", "wv"))},
+        "flat": np.array([0, 0, -1]),
+        "choice": array(1, tokens, WIDTH, seed=7) > 0,
+        "picked": np.array([0, 5, 4, 3, 6]),
+        "twice": np.array([1, 1, 2]),
+    }
+    return make_model(nodes, {"x": (1, PATCHES, WIDTH)}, ["y"], constants)
+
+
+def test_the_network_computes_what_onnxruntime_computes() -> None:
+    need("onnxruntime")
+    data = network()
+    assert_same(data, loaded(data))
+    assert_same(data, simplified(data))
+
+
+@pytest.mark.tools
+def test_the_network_in_c(tmp_path: Path) -> None:
+    need("cc", "zig", "unicorn", "onnxruntime")
+    (tmp_path / "net.onnx").write_bytes(network())
+    x = np.random.default_rng(0).normal(size=(48, PATCHES, WIDTH)).astype(np.float32)
+    result = compile_model(tmp_path / "net.onnx", "riscv", out=tmp_path / "m", calibrate={"x": x[:32]})
+    proof = result.verify(inputs={"x": x[32:]}, reference="original")
+    assert proof.bit_exact and proof.reference is not None and proof.reference["sqnr_db"] > 25
+
+
+@pytest.mark.parametrize(
+    ("equation", "shapes", "words"),
+    [
+        ("ii->i", [(3, 3)], "diagonals"),
+        ("ij,jk->ik", [(2, 3)], "for 1 operands"),
+        ("ij->ik", [(2, 3)], "equation 'ij->ik'"),
+        ("hij,hjk->hik", [(1, 2, 3), (4, 3, 2)], "first factor would be repeated"),
+    ],
+)
+def test_what_einsum_cannot_be_says_so(equation: str, shapes: list[tuple[int, ...]], words: str) -> None:
+    names = ["x", "z"][: len(shapes)]
+    data = make_model([node("Einsum", names, "y", equation=equation)], dict(zip(names, shapes, strict=True)), ["y"], {})
+    with pytest.raises(UnsupportedError, match=words):
+        loaded(data)
