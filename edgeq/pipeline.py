@@ -24,6 +24,7 @@ from edgeq.inspect import inspect_model
 from edgeq.ir.graph import Graph
 from edgeq.kernels.features import kernel_features
 from edgeq.kernels.select import GOALS
+from edgeq.kernels.specialise import specialise
 from edgeq.kernels.storage import choose_storage
 from edgeq.narrow import narrow
 from edgeq.passes.exact_quant import exact_quant
@@ -169,7 +170,8 @@ def compile_model(
             "quantized_by": "model" if real is None else "edgeq",
         },
     }
-    files, manifest = render_files(fitted.graph, fitted.plan, fitted.choices, facts)
+    choices = specialise(fitted.plan.steps, fitted.choices, core, optimize)
+    files, manifest = render_files(fitted.graph, fitted.plan, choices, facts)
     folder = Path(out) if out is not None else Path(f"{c_name}_{target.name}")
     with staged_folder(folder) as staging:
         whole = integer if fitted.patched else None

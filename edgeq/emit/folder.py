@@ -15,6 +15,7 @@ from edgeq.contract import PROJECT_MARKER
 from edgeq.emit.manifest import build_manifest
 from edgeq.emit.model import model_context
 from edgeq.emit.sources import runtime_files
+from edgeq.emit.specialised import specialised_files
 from edgeq.errors import UsageError
 from edgeq.ir.graph import Graph
 from edgeq.ir.serialize import save_graph
@@ -23,7 +24,12 @@ from edgeq.plan.memory import Plan
 from edgeq.templates import environment
 
 _RUNTIME = "edgeq"
-_COMMON_HEADERS = ("edgeq/edgeq_contract.h", "edgeq/edgeq_status.h", "edgeq/edgeq_step.h")
+_COMMON_HEADERS = (
+    "edgeq/edgeq_compiler.h",
+    "edgeq/edgeq_contract.h",
+    "edgeq/edgeq_status.h",
+    "edgeq/edgeq_step.h",
+)
 
 
 def _call_template(family: str) -> str:
@@ -48,6 +54,7 @@ def render_files(
             {choices[id(n)].kernel.source for n in plan.steps}, (*context["headers"], *_COMMON_HEADERS)
         )
     }
+    files |= {f"{_RUNTIME}/{path}": text for path, text in specialised_files(context, manifest).items()}
     manifest["sources"] = [f"{name}.c", f"{name}_weights.c", *sorted(p for p in files if p.endswith(".c"))]
     manifest["include_dirs"] = [".", f"{_RUNTIME}/include"]
     page = {"model": context, "manifest": manifest}

@@ -22,7 +22,7 @@ class Tables:
     """The constant tables of one model; equal contents share one symbol."""
 
     def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
         self._by_content: dict[tuple[str, bytes], dict[str, Any]] = {}
 
     def add(self, array: Array, label: str) -> str:
@@ -31,7 +31,7 @@ class Tables:
         key = (flat.dtype.name, flat.tobytes())
         if key not in self._by_content:
             self._by_content[key] = {
-                "symbol": f"{self._prefix}_{label}",
+                "symbol": f"{self.prefix}_{label}",
                 "type": C_TYPES[flat.dtype.name],
                 "count": max(flat.size, 1),
                 "bytes": flat.nbytes,
@@ -60,8 +60,8 @@ def model_context(
         before = tables.bytes
         step = _step(index, node, plan, choices[id(node)], tables)
         sizes[id(node)] = tables.bytes - before
-        # Bands of one layer have one descriptor (edgeq/passes/patches.py).
-        contents = f"{step['descriptor_type']} {step['fields']}"
+        # Bands of one layer have one descriptor (edgeq/passes/patches.py); a specialised step has its own in its file.
+        contents = f"{step['descriptor_type']} {step['fields']} {step['function']}"
         step["shares_descriptor"] = contents in descriptors
         step["descriptor"] = descriptors.setdefault(contents, step["descriptor"])
         steps.append(step)
@@ -73,6 +73,8 @@ def model_context(
         "weights_align": WEIGHTS_ALIGN,
         "arena_bytes": max(plan.arena_bytes, 1),
         "state_bytes": plan.state_bytes,
+        "parameters": "uint8_t *arena, uint8_t *state" if plan.state_bytes else "uint8_t *arena",
+        "arguments": "arena, state" if plan.state_bytes else "arena",
         "state": [_first_contents(n, plan, choices[id(n)], tables) for n in plan.steps if _remembers(n, plan)],
         "steps": steps,
         "tables": tables.rows,
@@ -126,6 +128,9 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, tables: Tables) ->
         "op": node.op,
         "family": operator(node.op).kernels,
         "kernel": kernel.name,
+        "source": kernel.source,
+        "header": kernel.header,
+        "function": f"{tables.prefix}_{descriptor}" if choice.specialised else "",
         "descriptor": descriptor,
         "descriptor_type": kernel.descriptor_type,
         "fields": fields,

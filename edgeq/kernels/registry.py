@@ -48,6 +48,8 @@ class Kernel:
     alignment: int = 1
     epilogue: str = "requantize"
     descriptor: str = ""
+    saves_alone: str | Mapping[str, str] = "0"
+    alone_code: float = 1.0
     output_bits: int = 8
     any_width: bool = False
 
@@ -82,17 +84,26 @@ class Kernel:
 
     def instructions(self, facts: Mapping[str, int], features: frozenset[str]) -> float:
         """Estimated executed instructions on a core with these features."""
-        text = self.cost
-        if not isinstance(text, str):
-            text = next((t for feature, t in text.items() if feature in features), text["default"])
         calls = facts.get("macs", 0) if NO_MULTIPLIER in features and self._multiplies else 0
-        return float(evaluate(text, facts)) + MULTIPLY_CALL * calls
+        return float(evaluate(_on_core(self.cost, features), facts)) + MULTIPLY_CALL * calls
+
+    def saved_alone(self, facts: Mapping[str, int], features: frozenset[str]) -> int:
+        """Instructions that a copy compiled for a layer with these facts saves; 0 where no saving is known."""
+        known = {**facts, "cost": round(self.instructions(facts, features))}
+        return int(evaluate(_on_core(self.saves_alone, features), known))
 
     @property
     def _multiplies(self) -> bool:
         """Whether each multiply-accumulate is one: packed activations go by bits, tables hold the products."""
         parts = self.parts
         return parts.activations in (PLAIN_ACTIVATIONS, ANY_ACTIVATIONS) and parts.shape != "table"
+
+
+def _on_core(text: str | Mapping[str, str], features: frozenset[str]) -> str:
+    """The expression for a core: that of the first feature listed which it has, else the default."""
+    if isinstance(text, str):
+        return text
+    return next((t for feature, t in text.items() if feature in features), text["default"])
 
 
 def parse_kernels(text: str, where: str) -> list[Kernel]:

@@ -26,7 +26,8 @@ class Choice:
     """The kernel of one node. `estimate` in instructions; `runner_up` is the best one not taken, if any.
 
     in_place: inputs whose bytes the output may take over. int8_estimate: what the best kernel would take if the layer
-    below eight bits were kept in int8 throughout; None for other layers. overlap: `Kernel.overlap_bytes`.
+    below eight bits were kept in int8 throughout; None for other layers. overlap: `Kernel.overlap_bytes`. specialised:
+    whether the layer has a copy of the kernel to itself (edgeq/kernels/specialise.py).
     """
 
     kernel: Kernel
@@ -37,6 +38,7 @@ class Choice:
     in_place: tuple[int, ...]
     int8_estimate: int | None
     overlap: int | None = None
+    specialised: bool = False
 
 
 @dataclass(frozen=True)

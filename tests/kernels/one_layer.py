@@ -51,14 +51,14 @@ def run_layer(
     return run_layers(kernel, [case], board, folder, **options)[0]
 
 
-def _choice(kernel: Kernel, case: Case, *, shares: bool) -> Choice:
+def _choice(kernel: Kernel, case: Case, *, shares: bool, specialised: bool) -> Choice:
     """shares: the output reaches into the input as far as the row allows."""
     overlap = kernel.overlap_bytes(case.facts) if shares else None
-    return Choice(kernel, "", 0, kernel.scratch_bytes(case.facts), None, (), None, overlap)
+    return Choice(kernel, "", 0, kernel.scratch_bytes(case.facts), None, (), None, overlap, specialised)
 
 
 def run_layers(
-    kernel: Kernel,
+    kernel: Kernel | Sequence[Kernel],
     cases: Sequence[Case],
     board: str,
     folder: Path,
@@ -69,10 +69,14 @@ def run_layers(
 ) -> list[Measured]:
     """Several cases as one model, each with an input of its own. The code is that of all of them.
 
-    specialised: the kernel becomes part of each of its callers, whose constants it sees.
+    kernel: of all cases, or one for each. specialised: each layer has a copy of its kernel to itself.
     """
     graph = _side_by_side(cases)
-    choices = {id(case.node): _choice(kernel, case, shares=len(cases) == 1) for case in cases}
+    rows = [kernel] * len(cases) if isinstance(kernel, Kernel) else kernel
+    choices = {
+        id(case.node): _choice(row, case, shares=len(cases) == 1, specialised=specialised)
+        for row, case in zip(rows, cases, strict=True)
+    }
     plan = plan_memory(graph, choices)
     facts = {"name": "layer", "board": board, "optimize": optimize, "source": SOURCE}
     files, manifest = render_files(graph, plan, choices, facts)
@@ -80,8 +84,6 @@ def run_layers(
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
-    if specialised:
-        manifest["sources"] = [_with_kernel_inside(kernel, folder), *_others(manifest["sources"], kernel)]
     target_board = load_board(board)
     work = folder / "build"
     work.mkdir(exist_ok=True)
@@ -102,24 +104,6 @@ def run_layers(
         measured.append(Measured(output, instructions, code, step["weights_bytes"]))
         position += size
     return measured
-
-
-def _with_kernel_inside(kernel: Kernel, folder: Path) -> str:
-    """A source that holds the model and, static and inline, its kernel."""
-    name = f"{kernel.name}_inside"
-    text = f'''#include "{kernel.header}"
-typedef __typeof__({kernel.name}) kernel_t;
-#define {kernel.name} {name}
-static inline __attribute__((always_inline)) kernel_t {name};
-#include "edgeq/{kernel.source}"
-#include "layer.c"
-'''
-    (folder / "inside.c").write_text(text, "utf-8")
-    return "inside.c"
-
-
-def _others(sources: Sequence[str], kernel: Kernel) -> list[str]:
-    return [source for source in sources if source not in ("layer.c", f"edgeq/{kernel.source}")]
 
 
 def _side_by_side(cases: Sequence[Case]) -> Graph:

@@ -104,21 +104,28 @@ def kernel_complaints(
         found.append("runs on no board")
     if kernel.layout not in LAYOUTS:
         found.append(f"has an unknown layout {kernel.layout!r}")
-    if kernel.alignment not in (1, 2, 4, 8, 16) or kernel.over_read < 0 or kernel.code_bytes <= 0:
-        found.append("has an impossible alignment, over_read or code_bytes")
+    if kernel.alignment not in (1, 2, 4, 8, 16) or kernel.over_read < 0:
+        found.append("has an impossible alignment or over_read")
+    if kernel.code_bytes <= 0 or kernel.alone_code <= 0:
+        found.append("has an impossible code_bytes or alone_code")
     found += _expression_complaints(kernel, list(facts))
     return [f"{kernel.name}: {what}" for what in found]
 
 
 def _expression_complaints(kernel: Kernel, facts: Sequence[Mapping[str, int]]) -> list[str]:
-    costs = {"cost": kernel.cost} if isinstance(kernel.cost, str) else {f"cost.{k}": v for k, v in kernel.cost.items()}
     found = []
-    if not isinstance(kernel.cost, str) and "default" not in kernel.cost:
-        found.append("cost has no default")
+    by_core = {}
+    for field, texts in {"cost": kernel.cost, "saves_alone": kernel.saves_alone}.items():
+        named = {field: texts} if isinstance(texts, str) else {f"{field}.{k}": v for k, v in texts.items()}
+        by_core |= named
+        if not isinstance(texts, str) and "default" not in texts:
+            found.append(f"{field} has no default")
     if not facts:
         return [*found, f"no operator uses kernels of op {kernel.op!r}"]
-    for field, text in {"when": kernel.when, "scratch": kernel.scratch, **costs}.items():
-        for sample in facts:
+    for field, text in {"when": kernel.when, "scratch": kernel.scratch, **by_core}.items():
+        for given in facts:
+            # What a copy saves may be a share of what the kernel takes.
+            sample = {**given, "cost": 1} if field.startswith("saves_alone") else given
             try:
                 # `and` stops early; every name must be known all the same.
                 unknown = _names(text) - sample.keys()
