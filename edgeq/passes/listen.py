@@ -15,6 +15,7 @@ from edgeq.errors import UsageError
 from edgeq.ir.graph import Attr, Graph, Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.ops.build import make_node
+from edgeq.ops.registry import operator
 from edgeq.ops.sound_reference import features
 from edgeq.ops.sound_settings import Settings
 from edgeq.ops.sound_tables import Output, make_tables
@@ -27,16 +28,20 @@ FULL_SCALE = 32768
 def listen(graph: Graph, settings: Settings, *, frames: int | None = None, stream: bool = False) -> Graph:
     """A quantized graph over features -> the same over samples, `frames` new frames of features per call.
 
-    frames: None is 1, or with `stream` the fewest that strides allow. stream: the network computes the newest frames
-    only (`edgeq.passes.stream`), otherwise its whole window in every call. `meta["sound"]` of the result: `settings`;
-    `frames` and `samples` of a call; `window`, the network's frames; `silence`, the features of silence; `features`,
-    the network's own input, as the manifest has inputs.
+    frames: None is 1, or with `stream` the fewest that strides allow, or all where the network has state of its own.
+    stream: the network computes the newest frames only (`edgeq.passes.stream`), otherwise its whole window in every
+    call. `meta["sound"]` of the result: `settings`; `frames` and `samples` of a call; `window`, the network's frames;
+    `silence`, the features of silence; `features`, the network's own input, as the manifest has inputs.
     Raises UsageError for a network whose input is not [frames, features] of these settings, UnsupportedError.
     """
     x = _input(graph)
     window = window_frames(x, settings)
     if frames is not None and not 1 <= frames <= window:
         raise UsageError(f"a score every {frames} frames of a network over {window}", where=graph.name)
+    if any(operator(node.op).keeps_state or operator(node.op).keeps_scratch(node) for node in graph.nodes):
+        if frames not in (None, window):
+            raise UsageError(f"the network takes {window} new frames per call, not {frames}", where=graph.name)
+        frames = window
     x_type, spec = x.type, {"name": x.name, **graph.meta.get("inputs", {}).get(x.name, {})}
     output = Output(x.scale, x.zero_point, 8 * x.type.dtype.bytes)
     silence = features(make_tables(settings, output), np.zeros(settings.window, np.int16))

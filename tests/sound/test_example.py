@@ -55,7 +55,7 @@ def test_training_to_firmware(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
 
-    script("train.py", "--clips", "2", "--epochs", "1", "--out", str(tmp_path))
+    script("train.py", "--clips", "1", "--epochs", "1", "--out", str(tmp_path))
     script("sounds.py", str(tmp_path / "sounds"))
     build = ["-o", str(tmp_path / "sound"), "--calibrate", str(tmp_path / "sounds" / "calibration")]
     options = ["--board", "host", "--features", str(EXAMPLE / "mel.toml"), "--every", "4", *build]
