@@ -133,11 +133,18 @@ class _Front:
 def _tell(graph: Graph, front: _Front, spec: dict[str, Any], x_type: TensorType, window: int, silence: Array) -> None:
     """What the manifest says of the samples and of the features, which no caller sees any more."""
     assert x_type.quantization is not None
+    s, count = front.settings, front.samples.shape[1]
+    kind = "MFCC" if s.mfcc else "log-Mel features"
+    note = (
+        f"A call takes {count:,} samples, {s.rate:,} per second: a score every {1000 * count / s.rate:g} ms. "
+        f"They become {front.frames} new frames of {s.features} {kind}; the network sees {window}."
+    )
+    graph.meta["notes"] = [*graph.meta.get("notes", []), note]
     graph.meta["inputs"] = {front.name: {"source_shape": list(front.samples.shape), "source_dtype": "int16"}}
     graph.meta["sound"] = {
         "settings": asdict(front.settings),
         "frames": front.frames,
-        "samples": front.samples.shape[1],
+        "samples": count,
         "window": window,
         "silence": silence[0].tolist(),
         "features": {

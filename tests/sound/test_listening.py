@@ -141,6 +141,7 @@ def test_published_networks_hear(board: str, model: str, hop: int, frames: int, 
     options: dict[str, Any] = {"stream": model == "sww", "optimize": "speed"}
     result = compile_model(file, board, out=tmp_path / "m", features=front_end, **options)
     assert result.manifest["inputs"][0]["shape"] == [1, hop * frames]
+    assert f"a score every {hop * frames / 16:g} ms" in " ".join(result.report.split())
     sound = sounds(16000)[:9600].reshape(-1, hop * frames)
     proof = result.verify(on=["emulator"], inputs={"inputs": sound}, reference="original")
     assert proof.bit_exact and proof.reference is not None and proof.reference["exact"]
