@@ -73,6 +73,8 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
         "plan": None,
         "seed": None,
         "stream": False,
+        "features": None,
+        "every": None,
         "weights": None,
         "weights_edges": None,
         "optimize": "balanced",
@@ -85,7 +87,8 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
     assert "build/kws/kws_report.txt" in capsys.readouterr().out
     options = "-o out --name n --calibrate x.npz --optimize size --require-int -d batch:1 -d a:b:7 --compiler gcc "
     options += (
-        "--stream --calibration mse --plan p.toml --weights int4:g32 --weights-edges int4 --keep-dead --max-ram 9000"
+        "--stream --calibration mse --plan p.toml --weights int4:g32 --weights-edges int4 --keep-dead --max-ram 9000 "
+        "--features mel.toml --every 4"
     )
     assert cli.run(["convert", "m.onnx", "--board", "riscv", *options.split()]) == 0
     assert result.asked["dimensions"] == {"batch": 1, "a:b": 7}
@@ -94,6 +97,7 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
     assert result.asked["keep_dead"] is True and result.asked["max_ram"] == 9000
     assert result.asked["stream"] is True and result.asked["plan"] == Path("p.toml")
     assert result.asked["calibration"] == "mse"
+    assert result.asked["features"] == Path("mel.toml") and result.asked["every"] == 4
     assert result.asked["weights"] == "int4:g32" and result.asked["weights_edges"] == "int4"
 
 
