@@ -66,11 +66,14 @@ class LinearAttention(nn.Module):
         """
         exact = torch.float32 if self.training else torch.float64
         values = self.values(values)
-        codes = [self._split(sign(x).to(exact)) for x in (queries, keys)]
-        weights = codes[0] @ codes[1].transpose(-1, -2) + self.offset
+        q, k = (self._split(sign(x).to(exact)) for x in (queries, keys))
+        v = self._split(values.to(exact))
         if self.causal:
-            weights = weights.tril()
-        means = weights @ self._split(values.to(exact)) / weights.sum(-1, keepdim=True)
+            weights = (q @ k.transpose(-1, -2) + self.offset).tril()
+            means = weights @ v / weights.sum(-1, keepdim=True)
+        else:  # sums over the keys first
+            numerators = q @ (k.transpose(-1, -2) @ v) + self.offset * v.sum(2, keepdim=True)
+            means = numerators / (q @ k.sum(2).unsqueeze(3) + self.offset * k.shape[2])
         joined = means.transpose(1, 2).flatten(2)
         return _HalvesUp.apply(joined, self.step(joined).to(exact)).to(values.dtype)
 

@@ -177,8 +177,5 @@ class LinearAttention(Operator):
         return bool(node.attrs["stateful"])
 
     def facts(self, node: Node) -> dict[str, int]:
-        """`columns`: of the sums. `additions`: in place of multiply-accumulates, of which there are none."""
-        p = node.params
-        columns = p["width"] + 1
-        additions = (p["queries"] + p["keys"]) * p["heads"] * p["bits"] * columns
-        return {**super().facts(node), "columns": columns, "additions": additions}
+        """`columns`: of the sums over keys. There are no multiply-accumulates."""
+        return {**super().facts(node), "columns": node.params["width"] + 1}
