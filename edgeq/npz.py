@@ -62,13 +62,13 @@ def load_samples(source: str | Path | Mapping[str, Any], input_specs: Sequence[S
         chosen = _choose(set(arrays), input_specs, where)
     else:
         where = str(source)
-        headers = _headers(Path(source))
-        chosen = _choose(set(headers), input_specs, where)
+        known = headers(Path(source))
+        chosen = _choose(set(known), input_specs, where)
         for spec in input_specs:
             key = chosen[spec["name"]]
-            _check_type(spec, headers[key][1], where)
-            _check_shape(spec, headers[key][0], where)
-        wanted = set(chosen.values()) | ({"labels"} & set(headers))
+            _check_type(spec, known[key][1], where)
+            _check_shape(spec, known[key][0], where)
+        wanted = set(chosen.values()) | ({"labels"} & set(known))
         arrays = _read(Path(source), wanted)
     inputs = {spec["name"]: _checked(spec, arrays[chosen[spec["name"]]], where) for spec in input_specs}
     counts = {name: len(array) for name, array in inputs.items()}
@@ -261,8 +261,8 @@ def _shifted(array: Array, target: np.dtype[Any]) -> Array:
 _Header = tuple[tuple[int, ...], "np.dtype[Any]"]
 
 
-def _headers(path: Path) -> dict[str, _Header]:
-    """Shape and type of every array of an npz file, read without reading the arrays."""
+def headers(path: Path) -> dict[str, _Header]:
+    """Shape and type of every array of an npz file, read without reading the arrays. Raises CalibrationError."""
     if not path.is_file():
         raise CalibrationError("no such file", where=str(path), hint=_MAKE_ONE)
     try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeq.errors import CalibrationError
 from edgeq.ir.types import Array
-from edgeq.npz import in_source_layout
+from edgeq.npz import headers, in_source_layout
 from edgeq.ops.sound_reference import features
 from edgeq.ops.sound_settings import Settings
 from edgeq.ops.sound_tables import make_tables
@@ -25,14 +25,14 @@ def is_sound(source: Any) -> bool:
     """
     if isinstance(source, Mapping):
         return "inputs" in source and np.asarray(source["inputs"]).dtype == np.int16
-    path = Path(source) if isinstance(source, (str, Path)) else None
-    if path is None:
+    if not isinstance(source, (str, Path)):
         return False
+    path = Path(source)
     if path.is_dir():
         return any(path.rglob("*.wav"))
     try:
-        return is_sound(np.load(path, allow_pickle=False)) if path.suffix == ".npz" else False
-    except (OSError, ValueError):
+        return headers(path)["inputs"][1] == np.int16
+    except (CalibrationError, KeyError):
         return False  # whoever reads it says what is wrong
 
 
@@ -57,8 +57,11 @@ def _sounds(source: Any, settings: Settings) -> Iterator[tuple[str, Array]]:
         for file in sorted(Path(source).rglob("*.wav")):
             yield str(file), _wav(file, settings.rate)
         return
-    where = str(source) if isinstance(source, (str, Path)) else "samples"
-    array = np.asarray((source if isinstance(source, Mapping) else np.load(source, allow_pickle=False))["inputs"])
+    if isinstance(source, Mapping):
+        where, array = "samples", np.asarray(source["inputs"])
+    else:
+        with np.load(source, allow_pickle=False) as archive:
+            where, array = str(source), archive["inputs"]
     if array.ndim != 2:
         raise CalibrationError(f"sounds of shape {list(array.shape)}", where=where, hint="int16 [sounds, samples]")
     for sound in array:

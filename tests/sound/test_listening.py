@@ -166,6 +166,9 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         calibrate={"inputs": sound["inputs"][:, :500]},
     )
     refused(CalibrationError, r"shape \[16000\]", calibrate={"inputs": sound["inputs"][0]})
+    file = tmp_path / "short.npz"
+    np.savez(file, inputs=sound["inputs"][:, :500])
+    refused(CalibrationError, "a sound of 500 samples", calibrate=file)
     file = tmp_path / "sounds" / "a.wav"
     file.parent.mkdir()
     with wave.open(str(file), "wb") as out:
