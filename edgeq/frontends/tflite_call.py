@@ -28,6 +28,7 @@ class Row:
     """One TFLite operator. version: the newest known one. inputs: least and most operands; outputs: None for any.
 
     options: its table in the schema; without one the defaults hold. mixed: operands and results may differ in type.
+    states: the positions of operands that outlive a run.
     """
 
     convert: Callable[[Call], None]
@@ -36,6 +37,7 @@ class Row:
     outputs: int | None = 1
     options: str | None = None
     mixed: bool = False
+    states: tuple[int, ...] = ()
 
 
 class Call:
@@ -80,7 +82,8 @@ class Call:
 
     def _check_types(self, row: Row) -> None:
         first: str | None = None
-        for index in (*self.operator.inputs, *self.operator.outputs):
+        operands = [t for place, t in enumerate(self.operator.inputs) if place not in row.states]
+        for index in (*operands, *self.operator.outputs):
             if index < 0 or self.importer.array(index) is not None:
                 continue
             tensor = self.importer.model.main.tensors[index]

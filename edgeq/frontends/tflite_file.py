@@ -106,7 +106,10 @@ class FileTensor:
 
 @dataclass(frozen=True, eq=False)
 class FileOperator:
-    """An operator as the file has it. An absent input is -1."""
+    """An operator as the file has it. An absent input is -1.
+
+    intermediates: tensors that only say how numbers inside of the operator are quantized.
+    """
 
     index: int
     name: str
@@ -117,6 +120,7 @@ class FileOperator:
     outputs: tuple[int, ...]
     options: Options
     option_table: str
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +267,8 @@ class _Reader:
         for tensor in inputs:
             if tensor != -1:
                 self.check_index(tensor, tensors, f"operator {index} ({name})")
-        for tensor in outputs:
+        intermediates = self.numbers(operator, "Intermediates")
+        for tensor in (*outputs, *intermediates):
             self.check_index(tensor, tensors, f"operator {index} ({name})")
         kind = _OPTION_NAMES.get(operator.BuiltinOptionsType(), "an unknown kind")
         raw = operator.BuiltinOptions()
@@ -281,6 +286,7 @@ class _Reader:
             outputs=outputs,
             options=Options(table, f"operator {index} ({name})"),
             option_table="NONE" if raw is None else kind,
+            intermediates=intermediates,
         )
 
 

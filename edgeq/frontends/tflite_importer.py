@@ -84,7 +84,12 @@ class Importer:
             "format": "tflite",
             "producer": self.model.description,
             "origin": {v.name: self.origin[v.name] for v in graph.values() if v.name in self.origin},
-            "outputs": {v.name: self.facts[v.name] for v in graph.outputs if v.name in self.facts},
+            "inputs": {v.name: _own_type(v) for v in graph.inputs if v.type.dtype.is_float},
+            "outputs": {
+                v.name: self.facts.get(v.name) or _own_type(v)
+                for v in graph.outputs
+                if v.name in self.facts or v.type.dtype.is_float
+            },
         }
         return graph
 
@@ -197,3 +202,8 @@ class Importer:
         if self.left < 0:
             raise ModelFileError("its constants take more memory than the file can hold", where=self.where, hint=HINT)
         self.folded[index] = array
+
+
+def _own_type(value: Value) -> dict[str, str]:
+    """What the file's runtime takes or gives, whatever the network becomes later."""
+    return {"source_dtype": value.type.dtype.value}

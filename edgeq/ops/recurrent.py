@@ -154,7 +154,7 @@ class Recurrent(Operator):
 
     def _own_params(self, node: Node) -> Params:
         """What this kind of layer has besides."""
-        return {"cell_bits": 0}
+        return {"cell_bits": 0, "cell_limit": 0}
 
     def _tables(self, node: Node) -> Params:
         return {"sigmoid": SIGMOID, "tanh": TANH}
@@ -242,18 +242,21 @@ class Gru(Recurrent):
 class Lstm(Recurrent):
     """i, o, f = sigmoid, g = tanh; cell <- f cell + i g; h <- o tanh(cell). Gates in ONNX's order i, o, f, g.
 
-    cell_range: cells are limited to twice that; the smallest power of two above it sets their scale.
+    cell_range: cells are limited to twice that; the smallest power of two above it sets their scale. cell_clip: the
+    cell's largest size, 0 for no other limit.
     """
 
     name = "lstm"
     summary = "LSTM"
-    attributes: ClassVar = {"stateful": False, "cell_range": 8.0}
+    attributes: ClassVar = {"stateful": False, "cell_range": 8.0, "cell_clip": 0.0}
     gates = 4
     states = 2
 
     def step_real(self, node: Node, x: Array, h: Array, state: Array) -> tuple[Array, Array]:
         i, o, f = (sigmoid(x[:, k] + h[:, k]) for k in range(3))
         cell = f * state[1] + i * np.tanh(x[:, 3] + h[:, 3])
+        clip = node.attrs["cell_clip"] or np.inf
+        cell = np.clip(cell, -clip, clip)
         return o * np.tanh(cell), cell
 
     def step_integer(self, node: Node, x: Array, h: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -262,7 +265,7 @@ class Lstm(Recurrent):
         g = interpolated(TANH, x[:, 3] + h[:, 3])
         right = 2 * STATE_BITS - bits
         cell = scaled(f, state[1]) + ((i * g + (1 << (right - 1))) >> right)
-        cell = np.clip(cell, -(2**15), 2**15 - 1)
+        cell = np.clip(cell, -node.params["cell_limit"], node.params["cell_limit"])
         argument = cell << (SUM_BITS - bits) if bits <= SUM_BITS else cell >> (bits - SUM_BITS)
         return scaled(o, interpolated(TANH, argument)), cell
 
@@ -270,7 +273,13 @@ class Lstm(Recurrent):
         return STATE_BITS, bits_beside(2 * float(node.attrs["cell_range"]))
 
     def _own_params(self, node: Node) -> Params:
-        return {"cell_bits": self._state_bits(node)[1]}
+        bits = self._state_bits(node)[1]
+        return {"cell_bits": bits, "cell_limit": limit_of(node, bits) or 2**15 - 1}
+
+
+def limit_of(node: Node, cell_bits: int) -> int:
+    """`cell_clip` as an integer; 0 without one."""
+    return int(min(node.attrs["cell_clip"] * 2.0**cell_bits, 2**15 - 1))
 
 
 def bits_beside(largest: float) -> int:

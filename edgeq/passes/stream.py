@@ -377,6 +377,7 @@ HANDLERS: dict[str, Handler] = {
     "dense": _rows,
     "gru": _recurrent,
     "linear_attention": _recurrent,
+    "litert_lstm": _recurrent,
     "lstm": _recurrent,
     "mean": _averaged,
     "pad": _padded,

@@ -53,7 +53,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 """What an operator must be told. One without an entry gets an image and its own defaults."""
 
 WEIGHTS = {"conv2d": (16, 3, 3, 8), "depthwise_conv2d": (3, 3, 8), "dense": (16, 8)}
-RECURRENT = {"gru": 3, "lstm": 4, "rnn": 1}
+RECURRENT = {"gru": 3, "litert_lstm": 4, "lstm": 4, "rnn": 1}
 """Gates."""
 TWO_INPUTS = ("add", "sub", "mul", "concat", "matmul")
 INTEGER_OUTPUT = ("argmax", "sum_pixels")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tflite
 
-from tests.oracles.tflite_writer import TensorSpec, single_op_model
+from tests.oracles.tflite_writer import OperatorSpec, TensorSpec, model, single_op_model
 
 
 class Draw:
@@ -353,6 +353,38 @@ def batch_matmul(d: Draw) -> bytes:
     return single_op_model("BATCH_MATMUL", [a, b], [y], adjoint, version=3)
 
 
+def sequence_lstm(d: Draw) -> bytes:
+    """Samples follow each other: the state lives on in variables."""
+    inputs, units, steps, major = d.int(1, 7), d.int(1, 8), d.int(1, 4), d.one(False, True)
+    x = d.tensor([steps, 1, inputs] if major else [1, steps, inputs])
+    y = d.tensor([steps, 1, units] if major else [1, steps, units], scale=d.one(1 / 128, 0.005, 0.02))
+    weights: list[list[TensorSpec]] = []
+    for columns in (inputs, units):
+        shapes = [[units, columns]] * 4
+        if d.quantized:
+            sizes = [float(np.float32(np.exp(d.rng.uniform(-7, -3)))) for _ in shapes]
+            data = [d.rng.integers(-127, 128, s) for s in shapes]
+            weights.append([TensorSpec(s, scale=z, data=w) for s, z, w in zip(shapes, sizes, data, strict=True)])
+        else:
+            weights.append([TensorSpec(s, "float32", data=d.rng.normal(size=s)) for s in shapes])
+    kind = "int32" if d.quantized else "float32"
+    reach = d.one(0, 100, 3000) if d.quantized else 1.0
+    biases = [TensorSpec([units], kind, data=np.rint(d.rng.normal(size=units) * reach)) for _ in range(4)]
+    states = [TensorSpec([1, units], "float32", is_variable=True) for _ in range(2)]
+    inside: list[TensorSpec] = []
+    if d.quantized:
+        hidden = TensorSpec([1, units], scale=y.scale, zero_point=y.zero_point, is_variable=True)
+        bits = d.one(9, 10, 11, 11, 12, 14, 15)
+        states = [hidden, TensorSpec([1, units], "int16", scale=2.0**-bits, is_variable=True)]
+        inside = [TensorSpec([1], "int16", scale=2.0**-12) for _ in range(4)]
+        inside.append(TensorSpec([1], scale=y.scale, zero_point=y.zero_point))
+    options = {"FusedActivationFunction": 4, "CellClip": d.one(0.0, 10.0, 0.7), "TimeMajor": major}
+    none = [None]
+    operands = [x, *weights[0], *weights[1], *none * 3, *biases, *none * 2, *states, *none * 4]
+    name = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+    return model([OperatorSpec(name, operands, [y], options, 2, intermediates=inside)], [x], [y])
+
+
 def arg_max(d: Draw) -> bytes:
     x = d.tensor(d.shape(d.int(2, 4)))
     axis = d.int(1, len(x.shape) - 1)
@@ -374,6 +406,7 @@ BOTH: dict[str, Callable[[Draw], bytes]] = {
     "MUL": _pairwise("MUL"),
     "BATCH_MATMUL": batch_matmul,
     "SOFTMAX": softmax,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": sequence_lstm,
     "RESHAPE": reshape,
     "SQUEEZE": squeeze,
     "EXPAND_DIMS": expand_dims,

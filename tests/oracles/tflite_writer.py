@@ -52,6 +52,7 @@ OPTION_TABLES = {
     "STRIDED_SLICE": "StridedSliceOptions",
     "SUB": "SubOptions",
     "TRANSPOSE": "TransposeOptions",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
     "VAR_HANDLE": "VarHandleOptions",
 }
 """Operators with a table of options; every other one is written without."""
@@ -82,7 +83,10 @@ class TensorSpec:
 
 @dataclass(eq=False)
 class OperatorSpec:
-    """One operator. op: a name of tflite.BuiltinOperator, or "CUSTOM:name". An input of None is an absent one."""
+    """One operator. op: a name of tflite.BuiltinOperator, or "CUSTOM:name". An input of None is an absent one.
+
+    intermediates: tensors that only say how numbers inside of the operator are quantized.
+    """
 
     op: str
     inputs: Sequence[TensorSpec | None]
@@ -90,6 +94,7 @@ class OperatorSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     version: int = 1
     option_table: str | None = None
+    intermediates: Sequence[TensorSpec] = ()
 
 
 @dataclass(eq=False)
@@ -104,7 +109,8 @@ class GraphSpec:
     def tensors(self) -> list[TensorSpec]:
         """Every tensor once."""
         found: list[TensorSpec] = []
-        for tensor in [*self.inputs, *(t for o in self.operators for t in (*o.inputs, *o.outputs)), *self.outputs]:
+        every = (t for o in self.operators for t in (*o.inputs, *o.outputs, *o.intermediates))
+        for tensor in [*self.inputs, *every, *self.outputs]:
             if tensor is not None and not any(tensor is t for t in found):
                 found.append(tensor)
         return found
@@ -227,6 +233,7 @@ class _Writer:
             OpcodeIndex=number,
             Inputs=self.ints([_index(own, t) for t in spec.inputs]),
             Outputs=self.ints([_index(own, t) for t in spec.outputs]),
+            Intermediates=self.ints([_index(own, t) for t in spec.intermediates]) if spec.intermediates else None,
             BuiltinOptionsType=None if table is None else getattr(tflite.BuiltinOptions, table),
             BuiltinOptions=options,
         )

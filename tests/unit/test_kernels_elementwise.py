@@ -145,6 +145,21 @@ def group_norm(rng: np.random.Generator) -> Node:
     return lowered("group_norm", [tensor(shape, numbers(rng)), *constants], numbers(rng), **attrs)
 
 
+def litert_lstm(rng: np.random.Generator) -> Node:
+    steps, inputs, units = (int(n) for n in rng.integers(1, 10, 3))
+    x, y = numbers(rng), (float(rng.choice([1 / 128, 0.003, 0.02])), int(rng.integers(-128, 128)))
+    constants = []
+    for columns in (inputs, units):
+        scales = np.exp(rng.uniform(-7, -3, 4)).repeat(units)
+        kind = TensorType((4 * units, columns), DType.INT8, Quantization(tuple(scales), (0,) * len(scales), 0))
+        constants.append(Value("", kind, rng.integers(-127, 128, kind.shape).astype(np.int8)))
+    for reach in (int(rng.choice([10, 3000, 10**6])), 1):
+        kind = TensorType((4 * units,), DType.INT32, Quantization.per_tensor(1.0, 0))
+        constants.append(Value("", kind, rng.integers(-reach, reach, 4 * units).astype(np.int32)))
+    attrs = {"stateful": False, "cell_bits": int(rng.integers(9, 16)), "cell_clip": float(rng.choice([0.0, 0.5, 10.0]))}
+    return lowered("litert_lstm", [tensor((1, steps, inputs), x), *constants], y, **attrs)
+
+
 def recurrent(op: str, rng: np.random.Generator) -> Node:
     steps, inputs, units = (int(n) for n in rng.integers(1, 12, 3))
     rows = {"gru": 3, "lstm": 4, "rnn": 1}[op] * units
@@ -161,7 +176,8 @@ def recurrent(op: str, rng: np.random.Generator) -> Node:
     if op == "rnn":
         activation, largest = str(rng.choice(["tanh", "relu"])), float(rng.choice([1.0, 20.0]))
         return lowered(op, [x, *constants], (largest / 255, int(rng.integers(-128, 100))), activation=activation)
-    cell = {"cell_range": float(rng.choice([0.5, 8.0, 1000.0]))} if op == "lstm" else {}
+    ranges = {"cell_range": float(rng.choice([0.5, 8.0, 1000.0])), "cell_clip": float(rng.choice([0.0, 0.4]))}
+    cell = ranges if op == "lstm" else {}
     return lowered(op, [x, *constants], (1 / 128, 0), **cell)
 
 
@@ -214,6 +230,7 @@ LAYERS: dict[str, Callable[[np.random.Generator], Node]] = {
     "gru": lambda rng: recurrent("gru", rng),
     "layer_norm": layer_norm,
     "linear_attention": linear_attention,
+    "litert_lstm": litert_lstm,
     "lstm": lambda rng: recurrent("lstm", rng),
     "matmul": matmul,
     "mean": mean,

@@ -24,6 +24,7 @@ typedef struct {
   int32_t units;  /* [1, 256] */
   int32_t stateful;
   int32_t cell_bits;           /* bits behind the point of an LSTM's cell: [1, 15] */
+  int32_t cell_limit;          /* the largest size of an LSTM's cell */
   const int8_t *input_weights; /* [rows][inputs] */
   const int32_t *input_bias;   /* [rows]; the input's zero point is in it */
   const int32_t *input_multipliers;

@@ -18,7 +18,7 @@ static int32_t next(const edgeq_lstm_t *layer, int32_t unit, const int8_t *input
   const int32_t keep = edgeq_interpolated(layer->sigmoid, gate(layer, 2, unit, input, h));
   const int32_t g = edgeq_interpolated(layer->tanh, gate(layer, 3, unit, input, h));
   const int32_t added = (in * g + (1 << (29 - bits))) >> (30 - bits);
-  const int32_t c = edgeq_clamp(edgeq_scaled(keep, cell[unit]) + added, INT16_MIN, INT16_MAX);
+  const int32_t c = edgeq_clamp(edgeq_scaled(keep, cell[unit]) + added, -layer->cell_limit, layer->cell_limit);
   cell[unit] = (int16_t)c;
   return edgeq_scaled(out, edgeq_interpolated(layer->tanh, bits <= 12 ? c * (1 << (12 - bits)) : c >> (bits - 12)));
 }
