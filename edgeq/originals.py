@@ -38,6 +38,27 @@ def windows(stream: Mapping[str, Any], spec: Mapping[str, Any], feed: Array) -> 
     return np.ascontiguousarray(np.moveaxis(found, 1, axis))
 
 
+def first_window(stream: Mapping[str, Any], _spec: Mapping[str, Any], feed: Array) -> Array:
+    """Consecutive frames -> one whole window that begins with them; zeros follow."""
+    axis, window = int(stream["axis"]) + 1, int(stream["window"])
+    parts = np.moveaxis(feed, axis, 1)
+    frames = parts.reshape(-1, *parts.shape[2:])
+    rest = np.zeros((window - len(frames), *frames.shape[1:]), feed.dtype)
+    return np.ascontiguousarray(np.moveaxis(np.concatenate([frames, rest])[None], 1, axis))
+
+
+def by_position(whole: Array, stream: Array, axis: int) -> Array:
+    """Of the original's output over one window, the frames of call after call; [count, 1, ...].
+
+    axis: which axis of the output counts frames.
+    """
+    count = len(stream)
+    frames = stream.size // count * whole.shape[axis + 1] // whole.size
+    parts = np.moveaxis(whole[0], axis, 0)[: count * frames]
+    cut = parts.reshape(count, frames, *parts.shape[1:])
+    return np.ascontiguousarray(np.moveaxis(cut, 1, axis + 1))
+
+
 def newest(whole: Array, stream: Array, axis: int | None) -> Array:
     """Of the original's outputs over windows, as many frames as one call of the stream gives; [count, 1, ...].
 

@@ -175,8 +175,9 @@ def _first_contents(node: Node, plan: Plan, choice: Choice, tables: Tables) -> d
 def _is_read(node: Node, index: int) -> bool:
     """Weights and bias reach the kernel through its descriptor; the first contents of a state never do."""
     row = operator(node.op)
-    own = row.accumulates or row.keeps_state or row.folds_operands
-    return node.inputs[index] is not None and not (own and index > 0)
+    own = (row.accumulates or row.folds_operands) and index > 0
+    first = row.keeps_state and index == 1
+    return node.inputs[index] is not None and not (own or first or index in row.unread)
 
 
 def _place(value: Value, plan: Plan, *, const: bool, as_bytes: bool = False) -> str:

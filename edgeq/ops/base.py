@@ -56,6 +56,9 @@ class Operator(ABC):
     """The output keeps its contents from call to call: it lies in the model's state, not in the arena. Input 1 is a
     constant from which `reset` fills it, and which the kernel does not get."""
 
+    unread: ClassVar[tuple[int, ...]] = ()
+    """Indices of more inputs that the kernel does not get."""
+
     folds_operands: ClassVar[bool] = False
     """All inputs but the first are constants that only lowering reads: they are quantized to 16 bits, and the kernel
     gets what `params` made of them."""

@@ -57,16 +57,28 @@ def recompose_rotary(graph: Graph) -> bool:
         steps_and_axis = _regular(cos, sin, first.shape)
         if not first.pairs_with(second) or steps_and_axis is None:
             continue
-        steps, axis = steps_and_axis
-        attrs = {"axis": axis, "steps": steps, "interleaved": first.interleaved}
-        flat = new_node(graph, "reshape", f"{node.name}.pairs", [first.x], {"shape": first.shape})
-        turned = new_node(graph, "rotary", f"{node.name}.rotary", [flat.output], attrs)
-        shaped = new_node(graph, "reshape", f"{node.name}.shaped", [turned.output], {"shape": node.output.shape})
-        insert_before(graph, node, flat, turned, shaped)
-        take_over(graph, shaped, node)
-        graph.remove_dead()
+        _replace(graph, uses, node, first, *steps_and_axis)
         changed = True
     return changed
+
+
+def _replace(graph: Graph, uses: Uses, node: Node, part: _Part, steps: tuple[int, ...], axis: int) -> None:
+    """The operator instead of the chain that `node` ends; a transposition of its heads before it comes behind it."""
+    source, perm = part.x, tuple(range(len(part.shape)))
+    mover = uses.producer(source)
+    if mover is not None and mover.op == "transpose" and source.shape == part.shape:
+        moved = tuple(mover.attrs["perm"])
+        if moved[0] == 0 and moved[-1] == len(moved) - 1:
+            source, perm = mover.input(0), moved
+    attrs = {"axis": perm[axis], "steps": steps, "interleaved": part.interleaved}
+    flat_shape = source.shape if source is not part.x else part.shape
+    flat = new_node(graph, "reshape", f"{node.name}.pairs", [source], {"shape": flat_shape})
+    turned = new_node(graph, "rotary", f"{node.name}.rotary", [flat.output], attrs)
+    back = new_node(graph, "transpose", f"{node.name}.heads", [turned.output], {"perm": perm})
+    shaped = new_node(graph, "reshape", f"{node.name}.shaped", [back.output], {"shape": node.output.shape})
+    insert_before(graph, node, flat, turned, back, shaped)
+    take_over(graph, shaped, node)
+    graph.remove_dead()
 
 
 _Found = tuple[tuple[_Part, "_Part | None"], Array, Array]

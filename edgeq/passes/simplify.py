@@ -31,12 +31,12 @@ ROUND: tuple[Pass, ...] = (
     fold_constants,
     remove_identity,
     merge_duplicates,
+    recompose_rotary,
     eliminate_transposes,
     merge_reshapes,
     sink_reshapes,
     recompose_activations,
     recompose_normalization,
-    recompose_rotary,
     use_depthwise,
     fold_batch_norm,
     fold_affine,
@@ -45,7 +45,8 @@ ROUND: tuple[Pass, ...] = (
     fuse_attention,
     absorb_quantization,
 )
-"""The order within one round: layout first, as it brings together what the others fold."""
+"""The order within one round: layout first, as it brings together what the others fold; rotary positions before it,
+while their axes are those of heads."""
 
 ROUNDS_ANEW: tuple[Pass, ...] = (fold_batch_norm, fold_affine, fuse_activations)
 """They merge real constants. Between the quantizations of QONNX every rounding counts: there they are left out."""

@@ -10,28 +10,28 @@ Time is axis 1 of the input, or axis 2 where axis 1 has length 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
 import numpy as np
 
 from edgeq.errors import UnsupportedError
 from edgeq.ir.graph import Attr, Graph, Node, Value
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType, TensorType
 from edgeq.ops.build import make_node
 from edgeq.ops.execute import run_integer
-from edgeq.ops.inferences import normal_axis
 from edgeq.ops.registry import operator
 from edgeq.passes.align_quantization import align_quantization
 from edgeq.passes.lower import lower
+from edgeq.passes.stream_decoder import attended, constant_of_position, decodes, looked_up, rotated
+from edgeq.passes.stream_moves import averaged, joined, padded, reshaped, resized, sliced, transposed
 
 BINARY = ("add", "sub", "mul")
 WINDOWS = ("conv2d", "depthwise_conv2d", "max_pool2d", "avg_pool2d")
 
 
 @dataclass(frozen=True)
-class _Frames:
+class Frames:
     """The newest `count` frames of a value of the original, along `axis`; `whole` when these are all it has."""
 
     value: Value
@@ -55,7 +55,7 @@ def stream(graph: Graph, frames: int | None = None, past: Array | None = None) -
     `endless`: recurrent layers remember all frames since the first, so that only a first window is the original's.
     Raises UnsupportedError.
     """
-    if len(graph.inputs) != 1 or len(graph.inputs[0].shape) < 3:
+    if len(graph.inputs) != 1 or len(graph.inputs[0].shape) < (2 if graph.inputs[0].type.dtype is DType.INT32 else 3):
         shapes = ", ".join(str(list(v.shape)) for v in graph.inputs)
         raise UnsupportedError(
             f"--stream needs a network with one input of frames in time; this one has {shapes}", where=graph.name
@@ -64,7 +64,7 @@ def stream(graph: Graph, frames: int | None = None, past: Array | None = None) -
     quiet = _silence(graph, past)
     for count in range(1, window) if frames is None else [frames]:
         try:
-            return _Streaming(graph, count, quiet).result()
+            return Streaming(graph, count, quiet).result()
         except _OtherStepError:
             continue
     small = "step smaller than the whole window" if frames is None else f"step of {frames} frames in the window"
@@ -97,7 +97,7 @@ def _silence(graph: Graph, past: Array | None) -> dict[str, Array]:
     return found
 
 
-class _Streaming:
+class Streaming:
     """Rebuilds the graph node by node."""
 
     def __init__(self, graph: Graph, frames: int, quiet: Mapping[str, Array]) -> None:
@@ -105,20 +105,25 @@ class _Streaming:
         self.new = Graph(graph.name, meta=dict(graph.meta))
         self.frames = frames
         self.quiet = quiet
-        self.done: dict[int, _Frames] = {}
+        self.done: dict[int, Frames] = {}
         self.lines: dict[tuple[int, int], Value] = {}
         self.notes: list[str] = []
         self.endless = False
         """Whether a layer remembers all frames since the first."""
+        self.decodes = decodes(graph) and frames == 1
+        """Whether calls are positions of a window, counted since the last reset."""
+        self.position: Value | None = None
+        """Their count, once something reads it."""
+        self.window = graph.inputs[0].shape[_time_axis(graph.inputs[0])]
 
     def result(self) -> Graph:
         """The new graph. Raises _OtherStepError when the strides do not divide the frames."""
         x = self.old.inputs[0]
         axis = _time_axis(x)
         window = x.shape[axis]
-        fresh = Value(x.name, replace(x.type, shape=_resized(x.shape, axis, self.frames)))
+        fresh = Value(x.name, replace(x.type, shape=resized(x.shape, axis, self.frames)))
         self.new.inputs = [fresh]
-        self.done[id(x)] = _Frames(fresh, axis, self.frames, False)
+        self.done[id(x)] = Frames(fresh, axis, self.frames, False)
         for node in self.old.nodes:
             self._rebuild(node)
         self.new.outputs = [self.done[id(v)].value for v in self.old.outputs]
@@ -155,17 +160,32 @@ class _Streaming:
                 return
         inputs = [None if v is None else self._whole(v) for v in node.inputs]
         made = self.make(node, inputs, node.attrs)
-        self.done[id(node.output)] = _Frames(made, 0, 0, True)
+        self.done[id(node.output)] = Frames(made, 0, 0, True)
 
     def make(self, node: Node, inputs: list[Value | None], attrs: Mapping[str, Attr]) -> Value:
         """The node's output over these inputs instead of its own."""
-        old = node.output
-        made = make_node(node.op, node.name, inputs, attrs, output_names=[old.name], dtype=old.type.dtype)
-        made.output.type = replace(old.type, shape=made.output.shape)
+        return self.put(node.op, node.name, inputs, attrs, node.output.type, node.output.name)
+
+    def put(
+        self,
+        op: str,
+        name: str,
+        inputs: Sequence[Value | None],
+        attrs: Mapping[str, Attr],
+        like: TensorType,
+        output: str | None = None,
+    ) -> Value:
+        """The output of a new node, of the type of `like` but for its shape."""
+        made = make_node(op, name, inputs, attrs, output_names=[output or name], dtype=like.dtype)
+        made.output.type = replace(like, shape=made.output.shape)
         self.new.nodes.append(made)
         return made.output
 
-    def _view(self, value: Value, shape: tuple[int, ...], name: str) -> Value:
+    def frames_at(self, value: Value, axis: int, count: int) -> Frames:
+        """A value of the new graph as frames."""
+        return Frames(value, axis, count, False)
+
+    def view(self, value: Value, shape: tuple[int, ...], name: str) -> Value:
         if value.shape == shape:
             return value
         node = make_node("reshape", name, [value], {"shape": shape}, output_names=[name], dtype=value.type.dtype)
@@ -173,7 +193,7 @@ class _Streaming:
         self.new.nodes.append(node)
         return node.output
 
-    def frames_of(self, value: Value) -> _Frames | None:
+    def frames_of(self, value: Value) -> Frames | None:
         """What there is of a value of the original; None for constants."""
         return self.done.get(id(value))
 
@@ -193,23 +213,23 @@ class _Streaming:
             self.lines[id(value), frames] = self._new_line(value, known, frames)
         return self.lines[id(value), frames]
 
-    def _new_line(self, value: Value, known: _Frames, frames: int) -> Value:
+    def _new_line(self, value: Value, known: Frames, frames: int) -> Value:
         name = f"{value.name}.last_{frames}"
         rest = value.shape[known.axis + 1 :]
-        x = self._view(known.value, (1, known.count, *rest), f"{value.name}.frames_{frames}")
+        x = self.view(known.value, (1, known.count, *rest), f"{value.name}.frames_{frames}")
         quiet = np.ascontiguousarray(self.quiet[value.name].take([0], axis=known.axis).reshape(1, 1, *rest))
         first = Value(f"{name}.first", replace(value.type, shape=quiet.shape), quiet)
         node = make_node("delay_line", name, [x, first], {"frames": frames}, output_names=[name], dtype=x.type.dtype)
         node.output.type = replace(value.type, shape=node.output.shape)
         self.new.nodes.append(node)
-        return self._view(node.output, _resized(value.shape, known.axis, frames), f"{name}.shaped")
+        return self.view(node.output, resized(value.shape, known.axis, frames), f"{name}.shaped")
 
     def cut(self, value: Value, axis: int, begin: int, end: int) -> Value:
         """Frames `begin` to `end` of a value of the new graph."""
         if (begin, end) == (0, value.shape[axis]):
             return value
         name = f"{value.name}.{begin}_{end}"
-        ends = _resized(value.shape, axis, end)
+        ends = resized(value.shape, axis, end)
         begins = tuple(begin if a == axis else 0 for a in range(len(ends)))
         attrs = {"begin": begins, "end": ends, "strides": (1,) * len(ends)}
         node = make_node("slice", name, [value], attrs, output_names=[name], dtype=value.type.dtype)
@@ -218,23 +238,19 @@ class _Streaming:
         return node.output
 
 
-Handler = Callable[[_Streaming, Node], "_Frames | None"]
+Handler = Callable[[Streaming, Node], "Frames | None"]
 """Rebuilds a node over new frames only; None when it needs the whole window."""
 
 
-def _resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
-    return (*shape[:axis], size, *shape[axis + 1 :])
-
-
-def _opaque(_streaming: _Streaming, _node: Node) -> None:
+def _opaque(_streaming: Streaming, _node: Node) -> None:
     return None
 
 
-def _pointwise(streaming: _Streaming, node: Node) -> _Frames | None:
+def _pointwise(streaming: Streaming, node: Node) -> Frames | None:
     """Every frame alone, all inputs in step."""
     rank = len(node.output.shape)
     inputs: list[Value | None] = []
-    lead: _Frames | None = None
+    lead: Frames | None = None
     for value in node.inputs:
         known = None if value is None else streaming.frames_of(value)
         if value is None or known is None or known.whole:
@@ -248,22 +264,27 @@ def _pointwise(streaming: _Streaming, node: Node) -> _Frames | None:
         inputs.append(known.value)
     assert lead is not None
     back = rank - lead.axis
+    for index, value in enumerate(inputs):
+        if value is not None and value.is_constant and len(value.shape) >= back and value.shape[-back] != 1:
+            inputs[index] = constant_of_position(streaming, value, back)
+            if inputs[index] is None:
+                return None
     others = [v for v in inputs if v is not None and v is not lead.value and len(v.shape) >= back]
     if any(v.shape[-back] not in ((1,) if v.is_constant else (1, lead.count)) for v in others):
         return None
-    return _Frames(streaming.make(node, inputs, node.attrs), lead.axis, lead.count, False)
+    return Frames(streaming.make(node, inputs, node.attrs), lead.axis, lead.count, False)
 
 
-def _rows(streaming: _Streaming, node: Node) -> _Frames | None:
+def _rows(streaming: Streaming, node: Node) -> Frames | None:
     """Operators along the last axis: dense, softmax."""
     known = streaming.frames_of(node.input(0))
     if known is None or known.axis == len(node.input(0).shape) - 1:
         return None
     made = streaming.make(node, [known.value, *node.inputs[1:]], node.attrs)
-    return _Frames(made, known.axis, known.count, False)
+    return Frames(made, known.axis, known.count, False)
 
 
-def _window(streaming: _Streaming, node: Node) -> _Frames | None:
+def _window(streaming: Streaming, node: Node) -> Frames | None:
     """Convolution and pooling: the frames that the new outputs read."""
     x = node.input(0)
     known = streaming.frames_of(x)
@@ -288,77 +309,10 @@ def _window(streaming: _Streaming, node: Node) -> _Frames | None:
     late = x.shape[axis] - ((outputs - 1) * stride + span)  # frames at the end that no window of the original reaches
     kept = max(read + late, known.count)
     part = streaming.cut(streaming.line(x, kept), axis, kept - late - read, kept - late)
-    return _Frames(streaming.make(node, [part, *node.inputs[1:]], a), axis, count, False)
+    return Frames(streaming.make(node, [part, *node.inputs[1:]], a), axis, count, False)
 
 
-def _joined(streaming: _Streaming, node: Node) -> _Frames | None:
-    """Concatenation along another axis than time."""
-    parts = [streaming.frames_of(v) for v in node.inputs if v is not None]
-    lead = next(p for p in parts if p is not None and not p.whole)
-    axis = normal_axis(node.attrs["axis"], len(node.output.shape))
-    if axis == lead.axis or any(p is None or p.whole or (p.axis, p.count) != (lead.axis, lead.count) for p in parts):
-        return None
-    made = streaming.make(node, [p.value for p in parts if p is not None], node.attrs)
-    return _Frames(made, lead.axis, lead.count, False)
-
-
-def _padded(streaming: _Streaming, node: Node) -> _Frames | None:
-    known = streaming.frames_of(node.input(0))
-    assert known is not None
-    if any(node.attrs["pads"][known.axis]):
-        return None
-    return _Frames(streaming.make(node, [known.value], node.attrs), known.axis, known.count, False)
-
-
-def _sliced(streaming: _Streaming, node: Node) -> _Frames | None:
-    """A part in time is an older part of the stream; what is left out at the front is simply not read."""
-    x, a = node.input(0), node.attrs
-    known = streaming.frames_of(x)
-    assert known is not None
-    axis, total = known.axis, x.shape[known.axis]
-    if a["strides"][axis] != 1 or known.count > a["end"][axis] - a["begin"][axis]:
-        return None
-    late = total - a["end"][axis]
-    part = streaming.cut(streaming.line(x, known.count + late), axis, 0, known.count)
-    begin, end = list(a["begin"]), list(a["end"])
-    begin[axis], end[axis] = 0, known.count
-    if tuple(end) != part.shape or any(begin):
-        part = streaming.make(node, [part], {**a, "begin": tuple(begin), "end": tuple(end)})
-    return _Frames(part, axis, known.count, False)
-
-
-def _reshaped(streaming: _Streaming, node: Node) -> _Frames | None:
-    """Another shape of every frame."""
-    known = streaming.frames_of(node.input(0))
-    assert known is not None
-    shape, total = node.output.shape, node.input(0).shape[known.axis]
-    for axis in range(1, len(shape)):
-        if shape[axis] == total and prod(shape[:axis]) == 1:
-            made = streaming.make(node, [known.value], {"shape": _resized(shape, axis, known.count)})
-            return _Frames(made, axis, known.count, False)
-    return None
-
-
-def _transposed(streaming: _Streaming, node: Node) -> _Frames | None:
-    known = streaming.frames_of(node.input(0))
-    assert known is not None
-    axis = tuple(node.attrs["perm"]).index(known.axis)
-    if axis == 0 or prod(node.output.shape[:axis]) != 1:
-        return None
-    return _Frames(streaming.make(node, [known.value], node.attrs), axis, known.count, False)
-
-
-def _averaged(streaming: _Streaming, node: Node) -> _Frames | None:
-    known = streaming.frames_of(node.input(0))
-    assert known is not None
-    axes = {normal_axis(a, len(node.input(0).shape)) for a in node.attrs["axes"]}
-    if known.axis in axes or 0 in axes:
-        return None
-    axis = known.axis if node.attrs["keepdims"] else known.axis - sum(a < known.axis for a in axes)
-    return _Frames(streaming.make(node, [known.value], node.attrs), axis, known.count, False)
-
-
-def _recurrent(streaming: _Streaming, node: Node) -> _Frames | None:
+def _recurrent(streaming: Streaming, node: Node) -> Frames | None:
     """The layer goes on where the last call left it: it remembers since the first call, not since a window's start."""
     parts = [None if v is None else streaming.frames_of(v) for v in node.inputs]
     moving = [p for p in parts if p is not None]
@@ -367,23 +321,27 @@ def _recurrent(streaming: _Streaming, node: Node) -> _Frames | None:
     inputs = [v if p is None else p.value for v, p in zip(node.inputs, parts, strict=True)]
     made = streaming.make(node, inputs, {**node.attrs, "stateful": True})
     streaming.endless = True
-    return _Frames(made, 1, moving[0].count, False)
+    return Frames(made, 1, moving[0].count, False)
 
 
 HANDLERS: dict[str, Handler] = {
+    "attention": attended,
+    "gather": looked_up,
+    "layer_norm": _rows,
+    "rotary": rotated,
     **dict.fromkeys(BINARY, _pointwise),
     **dict.fromkeys(WINDOWS, _window),
-    "concat": _joined,
+    "concat": joined,
     "dense": _rows,
     "gru": _recurrent,
     "linear_attention": _recurrent,
     "litert_lstm": _recurrent,
     "lstm": _recurrent,
-    "mean": _averaged,
-    "pad": _padded,
-    "reshape": _reshaped,
+    "mean": averaged,
+    "pad": padded,
+    "reshape": reshaped,
     "rnn": _recurrent,
-    "slice": _sliced,
+    "slice": sliced,
     "softmax": _rows,
-    "transpose": _transposed,
+    "transpose": transposed,
 }

@@ -26,7 +26,7 @@ class View:
 
 def moved(node: Node, index: Array) -> Array:
     """What a mover makes of an array in place of its input."""
-    (result,) = operator(node.op).compute(node, [index.reshape(node.input(0).shape)])
+    (result,) = operator(node.op).compute(node, [index.reshape(node.input(0).shape)] * len(node.inputs))
     return result
 
 
@@ -36,7 +36,7 @@ def sources(uses: Uses, value: Value) -> list[View]:
     found = [View(value, index)]
     while (node := uses.producer(found[-1].base)) is not None:
         last = found[-1]
-        if node.op in MOVERS:
+        if node.op in MOVERS or _repeats(node):
             x = node.input(0)
             index = moved(node, np.arange(x.type.elements)).reshape(-1)[last.index]
             found.append(View(x, index, last.factor))
@@ -45,6 +45,11 @@ def sources(uses: Uses, value: Value) -> list[View]:
         else:
             break
     return found
+
+
+def _repeats(node: Node) -> bool:
+    """One value joined to itself, as heads that share keys have it."""
+    return node.op == "concat" and all(value is node.input(0) for value in node.inputs)
 
 
 def steps(index: Array) -> tuple[int, ...] | None:

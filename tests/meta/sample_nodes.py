@@ -31,6 +31,19 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
         "y_view": (288, 2, 8),
         "shape": IMAGE,
     },
+    "attention_ring": {
+        "batches": 1,
+        "heads": 4,
+        "kv_heads": 2,
+        "queries": 1,
+        "keys": 6,
+        "depth": 2,
+        "columns": 2,
+        "q_view": (0, 0, 2, 8),
+        **dict.fromkeys(("k_view", "v_view"), (0, 0, 2, 4)),
+        "y_view": (0, 2, 8),
+        "shape": (1, 1, 8),
+    },
     "average_sums": {"count": 36},
     "concat": {"axis": 3},
     "delay_line": {"frames": 12},
@@ -44,7 +57,9 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "power": {"exponent": 2.0},
     "pad": {"pads": ((0, 0), (1, 1), (1, 1), (0, 0))},
     "reshape": {"shape": (1, 36, 8)},
+    "position": {"window": 6},
     "resize_nearest": {"out_h": 12, "out_w": 12},
+    "ring": {"frames": 6, "size": 4},
     "rotary": {"axis": 1, "steps": (1 << 29, 1 << 27, 1 << 25, 1 << 23)},
     "slice": {"begin": (0, 0, 0, 0), "end": (1, 3, 6, 8), "strides": (1, 1, 1, 1)},
     "table": {"table": tuple(range(127, -129, -1))},
@@ -56,7 +71,7 @@ WEIGHTS = {"conv2d": (16, 3, 3, 8), "depthwise_conv2d": (3, 3, 8), "dense": (16,
 RECURRENT = {"gru": 3, "litert_lstm": 4, "lstm": 4, "rnn": 1}
 """Gates."""
 TWO_INPUTS = ("add", "sub", "mul", "concat", "matmul")
-INTEGER_OUTPUT = ("argmax", "sum_pixels")
+INTEGER_OUTPUT = ("argmax", "position", "sum_pixels")
 SAME_QUANTIZATION = Quantization.per_tensor(2.0**-4, -3)
 """Of inputs and outputs: legal for every operator, those that keep it among them."""
 FIXED_OUTPUT = {
@@ -89,6 +104,16 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         return [Value(name, TensorType(IMAGE, DType.INT8, SAME_QUANTIZATION)) for name in "qkv"]
     if row.name == "sum_pixels":
         return [image, Value("before", TensorType((1, 1, 1, 8), DType.INT32))]
+    if row.name in ("position", "ring", "attention_ring"):
+        position = Value("position", TensorType((1, 1), DType.INT32))
+        start = Value("start", TensorType((1, 1), DType.INT32), np.full((1, 1), -1, np.int32))
+        first = _constant("first", np.full((1, 1, 4), -3), DType.INT8, SAME_QUANTIZATION)
+        q, ring = (
+            Value(n, TensorType(s, DType.INT8, SAME_QUANTIZATION)) for n, s in (("q", (1, 1, 8)), ("r", (1, 6, 4)))
+        )
+        return {"position": [q, start], "ring": [q, first, position], "attention_ring": [q, ring, ring, position]}[
+            row.name
+        ]
     if row.name == "average_sums":
         return [Value("sums", TensorType((1, 1, 1, 8), DType.INT32))]
     if row.name in RECURRENT:

@@ -181,15 +181,6 @@ def recurrent(op: str, rng: np.random.Generator) -> Node:
     return lowered(op, [x, *constants], (1 / 128, 0), **cell)
 
 
-def rotary(rng: np.random.Generator) -> Node:
-    before, positions, between, pairs = sizes(rng, 4, 5)
-    shape = (1, before, positions, between, 2 * pairs)
-    steps = tuple(int(step) for step in rng.integers(0, 2**32, pairs))
-    x = tensor(shape, numbers(rng))
-    output = x.scale * float(np.exp(rng.uniform(-1, 1))), int(rng.integers(-128, 128))
-    return lowered("rotary", [x], output, axis=2, steps=steps, interleaved=bool(rng.integers(2)))
-
-
 def linear_attention(rng: np.random.Generator) -> Node:
     heads, width, queries, keys = sizes(rng, 4)
     bits, causal = int(rng.choice([1, 3, 4, 7, 15, 31])), bool(rng.integers(2))
@@ -452,6 +443,6 @@ def test_parameters_are_the_descriptors_fields(kernel: Kernel) -> None:
 
 
 def test_no_row_is_left_out() -> None:
-    # In networks: test_stream, test_patches, test_onnx_tokens.
-    elsewhere = {"delay_line", "sum_pixels", "average_sums", "gather"}
+    # In networks: test_stream, test_patches, test_onnx_tokens, test_stream_decoder.
+    elsewhere = {"delay_line", "sum_pixels", "average_sums", "gather", "position", "ring", "attention_ring"}
     assert {k.op for k in kernels()} - elsewhere - {"conv2d", "depthwise_conv2d", "dense"} == set(FAMILIES)

@@ -1,42 +1,9 @@
 /* Attention of any shape, two queries at a time.
  *
- * Cost: per score and depth 7 instructions for two MACs and the loop around them; per value 10 for two; about 16 for
- * every probability. The loads limit it. */
-#include "pairs.h"
-
-static void scores(const edgeq_attention_t *layer, const int16_t *const wide[2], const int8_t *k, int32_t count,
-                   int32_t *const scores[2]) {
-  for (int32_t j = 0; j < count; j++) {
-    int32_t sum0 = 0;
-    int32_t sum1 = 0;
-    for (int32_t e = 0; e < layer->depth; e++) {
-      sum0 += wide[0][e] * k[e];
-      sum1 += wide[1][e] * k[e];
-    }
-    scores[0][j] = sum0;
-    scores[1][j] = sum1;
-    k += layer->k_token;
-  }
-}
-
-static void mix(const edgeq_attention_t *layer, const int32_t *const p[2], const int8_t *v, int32_t count,
-                int32_t *const sums[2]) {
-  for (int32_t c = 0; c < layer->columns; c++) {
-    const int8_t *from = v + c;
-    int32_t sum0 = sums[0][c];
-    int32_t sum1 = sums[1][c];
-    for (int32_t j = 0; j < count; j++) {
-      sum0 += p[0][j] * *from;
-      sum1 += p[1][j] * *from;
-      from += layer->v_token;
-    }
-    sums[0][c] = sum0;
-    sums[1][c] = sum1;
-  }
-}
+ * Cost: as plain.h has it, and about 16 for every probability. The loads limit it. */
+#include "plain.h"
 
 void edgeq_attention_a8__c(const edgeq_attention_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
                            int8_t *output, void *scratch) {
-  static const edgeq_attention_steps_t steps = {scores, edgeq_attention_weigh, mix};
-  edgeq_attention_layer(layer, q, k, v, output, scratch, &steps);
+  edgeq_attention_layer(layer, q, k, v, output, scratch, &edgeq_attention_plain);
 }
