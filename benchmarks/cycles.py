@@ -1,8 +1,9 @@
 """Cycles of the MLPerf Tiny int8 models: exact on the RTL of RISC-V cores, estimated on Cortex-M.
 
 `python -m benchmarks.cycles [WORD...]` measures them anew, writes cycles.json beside this file and the tables of
-docs/cycles.md; WORDs limit the measurement to cores whose name contains one, the others keep their figures. A test
-compares a sample of fresh measurements with the file. It needs ../shared, Verilator and the extra `rtl`.
+docs/cycles.md; WORDs limit the measurement to these models, and to cores whose name contains one, the others keep
+their figures. A test compares a sample of fresh measurements with the file. It needs ../shared, Verilator and the
+extra `rtl`.
 """
 
 from __future__ import annotations
@@ -98,14 +99,15 @@ def _estimated_peer(figures: dict[str, Any], core: str, model: str, hardware: fl
 
 
 def main(words: list[str]) -> None:
-    """Measures the cores that the words choose, records them, and rewrites docs/cycles.md."""
+    """Measures what the words choose, records it model by model, and rewrites docs/cycles.md."""
     figures = recorded() if FILE.is_file() else {}
+    names = [word for word in words if word not in MEASURED]
     for core in (*RTL, *ESTIMATED):
-        if not words or any(word in core for word in words):
-            for model in MEASURED:
+        if not names or any(name in core for name in names):
+            for model in [m for m in MEASURED if m in words] or MEASURED:
                 figure = figures.setdefault(core, {})[model] = measure(model, core)
                 print(f"{core:14} {model:4} {figure['cycles']:>12,} {_per_mac(figure):6.2f}/MAC", flush=True)
-    FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", "utf-8")
+                FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", "utf-8")
     PAGE.write_text(rewrite(PAGE.read_text("utf-8"), tables(figures)), "utf-8")
 
 

@@ -53,6 +53,6 @@ def _worth_it(layers: list[tuple[int, Node]], kernel: Kernel, price: float) -> l
 
 
 def _alone(choice: Choice, saved: int, users: int) -> Choice:
-    others = "the only one of its kernel" if users == 1 else f"one of {users} of its kernel"
-    reason = f"{choice.reason}; {others}, compiled for it alone to save some {saved:,} instructions"
+    which = "this layer, its only one" if users == 1 else "this layer alone"
+    reason = f"{choice.reason}; compiled for {which}, which saves some {saved:,} instructions"
     return replace(choice, specialised=True, reason=reason, estimate=choice.estimate - saved)
