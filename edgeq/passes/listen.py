@@ -16,13 +16,16 @@ from edgeq.ir.graph import Attr, Graph, Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
 from edgeq.ops.build import make_node
 from edgeq.ops.registry import operator
-from edgeq.ops.sound_reference import features
+from edgeq.ops.sound_reference import features, real_features
 from edgeq.ops.sound_settings import Settings
 from edgeq.ops.sound_tables import Output, make_tables
 from edgeq.passes.stream import stream as over_time
 
 FULL_SCALE = 32768
 """Samples are parts of it."""
+LEAST_COMMON = 0.1
+"""Of the range of features between silence and full scale, and of that of a network's input, so much must be common:
+sounds differ by tens of decibels, normalized features and decibels by a factor of dozens."""
 
 
 def listen(graph: Graph, settings: Settings, *, frames: int | None = None, stream: bool = False) -> Graph:
@@ -42,6 +45,7 @@ def listen(graph: Graph, settings: Settings, *, frames: int | None = None, strea
         if frames not in (None, window):
             raise UsageError(f"the network takes {window} new frames per call, not {frames}", where=graph.name)
         frames = window
+    _check_range(x, settings)
     x_type, spec = x.type, {"name": x.name, **graph.meta.get("inputs", {}).get(x.name, {})}
     output = Output(x.scale, x.zero_point, 8 * x.type.dtype.bytes)
     silence = features(make_tables(settings, output), np.zeros(settings.window, np.int16))
@@ -90,6 +94,22 @@ def window_frames(x: Value, settings: Settings) -> int:
             hint="mels and mfcc must be those it was trained with; time comes before features",
         )
     return frames
+
+
+def _check_range(x: Value, settings: Settings) -> None:
+    """Refuses features that lie elsewhere than the network's input, which was quantized for those it was trained on."""
+    t = np.arange(settings.window)
+    loud = np.random.default_rng(0).uniform(-1, 1, settings.window)
+    heard = np.stack([real_features(settings, sound) for sound in (0.0 * t, loud, np.sin(t / 3))])
+    given, taken = (heard.min(), heard.max()), [(bound - x.zero_point) * x.scale for bound in x.type.bounds]
+    common = min(given[1], taken[1]) - max(given[0], taken[0])
+    if common < LEAST_COMMON * max(given[1] - given[0], taken[1] - taken[0]):
+        raise UsageError(
+            f"the network's input reaches from {taken[0]:.3g} to {taken[1]:.3g}, these features from {given[0]:.3g} "
+            f"(silence) to {given[1]:.3g}",
+            where=x.name,
+            hint="gain, offset, unit and floor must be those it was trained with",
+        )
 
 
 class _Front:
