@@ -2,8 +2,9 @@
 
 Weights, their scales, biases and the scales of activations are trained together with straight-through gradients (Esser
 et al., Learned Step Size Quantization, 2020) towards the float network's class probabilities (Hinton et al., 2015) or
-outputs. A few hundred samples go a long way because the float network answers any input: each batch is shifted, mixed
-(Zhang et al., mixup, 2018), scaled and made noisy, and its answers to that are the targets.
+outputs, and, so that few samples say more, towards the outputs of its layers (Romero et al., FitNets, 2015). A few
+hundred samples go a long way because the float network answers any input: each batch is shifted, mixed (Zhang et al.,
+mixup, 2018), scaled and made noisy, and its answers to that are the targets.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ GAIN = 0.1
 """Standard deviation of the factor by which a sample is scaled."""
 OUTPUT_WEIGHT = 0.05
 """Of the squared error of class scores beside the divergence of their probabilities."""
+FEATURE_WEIGHT = 0.5
+"""Of the mean squared error of the inner layers' outputs, each relative to its variance."""
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -89,6 +92,8 @@ class _Student(torch.nn.Module):
         wanted = {id(node) for node, _ in self.targets if node is not None}
         last = max((i for i, node in enumerate(graph.nodes) if id(node) in wanted), default=len(graph.nodes) - 1)
         self.nodes = graph.nodes[: last + 1]
+        ends = {value.name for _, (value, _) in self.targets}
+        self.inner = [n.output.name for n in self.nodes if n.name in self.weights and n.output.name not in ends]
 
     def teach(self, inputs: Tensors) -> Tensors:
         """The float network's values."""
@@ -133,7 +138,9 @@ def _loss(student: _Student, ours: Tensors, theirs: Tensors) -> Tensor:
             total = total + functional.kl_div(y, t, log_target=True, reduction="batchmean") + OUTPUT_WEIGHT * error
         else:
             total = total + error / t.var().clamp_min(1e-12)
-    return total
+    inner = [(ours[name], theirs[name]) for name in student.inner]
+    errors = [functional.mse_loss(y, t) / t.var().clamp_min(1e-12) for y, t in inner]
+    return total + FEATURE_WEIGHT * torch.stack(errors).mean() if errors else total
 
 
 def _train(student: _Student, samples: Tensors, steps: int, seed: int, progress: Progress) -> None:

@@ -93,8 +93,7 @@ class Work:
 
     def bias(self, node: Node) -> Array | None:
         """A layer's real bias."""
-        value = node.optional(2)
-        return None if value is None else value.constant.astype(np.float64)
+        return real_bias(node)
 
     def mean_bias(self, node: Node, weights: Rounded) -> Array | None:
         """The real bias less what rounded weights add to the mean output."""
@@ -155,6 +154,12 @@ def held_back(samples: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str,
 def weighted(graph: Graph) -> list[Node]:
     """The layers with weights, in execution order."""
     return [node for node in graph.nodes if operator(node.op).accumulates]
+
+
+def real_bias(node: Node) -> Array | None:
+    """A real layer's bias; None: it has none."""
+    value = node.optional(2)
+    return None if value is None else value.constant.astype(np.float64)
 
 
 def tensor_scale(kind: TensorType) -> float:

@@ -17,8 +17,14 @@ import numpy as np
 from edgeq.errors import InternalError
 from edgeq.ir.graph import Graph, Value
 from edgeq.ir.types import Array
+from edgeq.ops.execute import run_real
 from edgeq.ops.registry import operator
+from edgeq.quant.methods.gptq import gptq, input_products
 from edgeq.quant.plan import Plan, parse_plan, plan_text
+from edgeq.quant.quantize import Layer, corrected_bias, round_layer
+from edgeq.quant.schemes import parse_scheme
+from edgeq.quant.weights import weight_rows
+from edgeq.quant.work import real_bias, with_integers
 from edgeq.tune.subject import Quality, Subject, evaluate, real_scores
 
 STEP = 1e-3
@@ -65,6 +71,24 @@ def _subset(subject: Subject, plan: str, seed: int, share: str) -> dict[str, Any
     drawn = np.sort(np.random.default_rng(seed).choice(count, size, replace=False))
     part = {name: np.asarray(array)[drawn] for name, array in subject.source.items()}
     return asdict(evaluate(replace(subject, source=part), parse_plan(plan)))
+
+
+def _compensated(subject: Subject, layer: str, scheme: str) -> dict[str, Any]:
+    """The quality with one layer's weights rounded by GPTQ, on the inputs that it has in the real network."""
+    node = next(n for n in subject.graph.nodes if n.name == layer)
+    plan = Plan.of_weights({layer: parse_scheme(scheme)})
+    seen: dict[str, Array] = {}
+    reads = node.input(0).name
+    run_real(subject.graph, subject.samples, lambda v, x: seen.update({v.name: x}) if v.name == reads else None)
+    x = subject.samples.get(reads, seen.get(reads))
+    assert x is not None
+    rounded = round_layer(node, plan.layer(layer).weights, 1.0, subject.ranges)
+    rows = weight_rows(node.input(1), operator(node.op).weight_axis, layer)
+    integers = gptq(rows, rounded.weights.levels, input_products(node, x.astype(np.float64)))
+    weights = with_integers(rounded.weights, integers)
+    mean = subject.ranges[reads].mean
+    bias = rounded.bias if mean is None else corrected_bias(node, weights, real_bias(node), mean)
+    return asdict(evaluate(subject, plan, quick=True, layers={layer: Layer(weights, bias)}))
 
 
 def _curvature(subject: Subject, layer: str, probes: int, seed: int) -> list[list[float]]:
@@ -121,6 +145,7 @@ def _with_weights(subject: Subject, graph: Graph, layer: str, weights: Array) ->
 JOBS: dict[str, Callable[..., Any]] = {
     "quality": _quality,
     "subset": _subset,
+    "compensated": _compensated,
     "curvature": _curvature,
     "relevance": _relevance,
 }

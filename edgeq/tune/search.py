@@ -99,7 +99,9 @@ def tune(
     if request.max_drop is None and request.budget == Budget():
         raise UsageError("nothing is asked for", hint="give --max-flash, --max-ram, --max-instructions, or --max-drop")
     row = sensitivity(request.sensitivity)
-    subject = load_subject(request.model, request.calibrate, request.judges, request.dimensions)
+    subject = load_subject(
+        request.model, request.calibrate, request.judges, request.dimensions, methods=request.methods
+    )
     options = layer_options(subject.graph, request.formats)
     if not options:
         raise UsageError("no layer has more than one format to choose from", hint="allow more with --formats")

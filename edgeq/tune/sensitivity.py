@@ -1,7 +1,8 @@
 """How much each option of each layer harms the result: a registry of estimates, every one a loss that adds up.
 
 All give losses in the unit of `Quality.noise` or of `Quality.kl`; 0 is a layer of int8. What outputs below eight bits
-add is always measured by output error. Weights are rounded to nearest for it: methods that learn take too long.
+add is always measured by output error. Weights are rounded to nearest for it, or by GPTQ: methods that learn take too
+long.
 """
 
 from __future__ import annotations
@@ -133,6 +134,18 @@ def _by_output(measure: Callable[[Quality], float]) -> WeightLoss:
     return weights
 
 
+def _by_compensated(question: Question) -> Mapping[str, Mapping[WeightScheme, float]]:
+    schemes = {n: dict.fromkeys(o.weights for o in legal) for n, legal in question.options.items()}
+    trials = [(name, s) for name, row in schemes.items() for s in row if s != WeightScheme()]
+    work = [Job("compensated", (name, str(s))) for name, s in trials]
+    first, *others = question.run([quality_job(Plan(), quick=True), *work])
+    zero = quality_of(first).noise
+    table = {name: dict.fromkeys(row, 0.0) for name, row in schemes.items()}
+    for (name, s), result in zip(trials, others, strict=True):
+        table[name][s] = max(quality_of(result).noise - zero, 0.0)
+    return table
+
+
 def _by_curvature(strength: Callable[[Array, int], float]) -> WeightLoss:
     """strength: (products of derivatives, number of weights) -> loss per squared change of the weights."""
 
@@ -192,6 +205,12 @@ SENSITIVITIES = {
             lambda q: q.noise,
             "HAWQ-V3 (2021), without its assumption that losses add up",
             paired=True,
+        ),
+        Sensitivity(
+            "gptq",
+            "output-error, with the layer's weights rounded by GPTQ",
+            _by_compensated,
+            lambda q: q.noise,
         ),
         Sensitivity(
             "kl",

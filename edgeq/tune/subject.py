@@ -21,10 +21,11 @@ from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.passes.simplify import is_fake_quantized
 from edgeq.quant.apply import settings_of
 from edgeq.quant.calibration import calibrated_ranges
+from edgeq.quant.methods.equalize import Equalization, equalized
 from edgeq.quant.observe import Range, observe_ranges
 from edgeq.quant.plan import Plan
 from edgeq.quant.quality import divergence
-from edgeq.quant.quantize import quantize_graph
+from edgeq.quant.quantize import Layer, quantize_graph
 
 BATCH = 32
 """Samples per run: bounds the memory, not the result."""
@@ -80,10 +81,12 @@ def load_subject(
     judges: int | None,
     dimensions: Mapping[str, int] | None = None,
     test: Path | str | Mapping[str, Any] | None = None,
+    methods: Mapping[str, Any] | None = None,
 ) -> Subject:
     """judges: how many samples judge a plan, the first of `test`, or of the calibration samples; None: all.
 
-    Raises EdgeqError.
+    methods: a plan's [methods]; where `equalize` is among them, formats are compared on the equalized network. Raises
+    EdgeqError.
     """
     graph = load_model(model, dimensions=dimensions)
     prepare(graph)
@@ -93,6 +96,9 @@ def load_subject(
             where=str(model),
             hint="give the float model that it was made from",
         )
+    alike = any(method.name == Equalization.name for method in settings_of(Plan(methods=methods or {})).chosen())
+    if alike:
+        graph, _ = equalized(graph)
     calibration = real_samples(graph, calibrate)
     tests, asked = (calibration, calibrate) if test is None else (real_samples(graph, test), test)
     samples = {name: array[:judges] for name, array in tests.items()}
@@ -101,7 +107,7 @@ def load_subject(
     ranges = observe_ranges(graph, calibration)
     sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
     judged = {f"judge {name}": array for name, array in samples.items()}
-    digest = _digest([edgeq.__version__, sha256], {**calibration, **judged, "labels": labels})
+    digest = _digest([edgeq.__version__, sha256, "equalized" * alike], {**calibration, **judged, "labels": labels})
     return Subject(graph, _arrays(calibrate), samples, ranges, real_scores(graph, samples), labels, sha256, digest)
 
 
@@ -155,24 +161,26 @@ def _run(graph: Graph, samples: Mapping[str, Array], *, integer: bool) -> Array:
     return np.concatenate(found)
 
 
-def integer_graph(subject: Subject, plan: Plan, quick: bool = False) -> Graph:
+def integer_graph(
+    subject: Subject, plan: Plan, quick: bool = False, layers: Mapping[str, Layer] | None = None
+) -> Graph:
     """The lowered graph of a plan as `convert` makes it.
 
     quick: weights are rounded to nearest and biases corrected, whatever the plan's methods; what is known of the
-    calibration samples is enough for that.
+    calibration samples is enough for that. layers: the weights and biases of some layers, chosen otherwise.
     """
     if quick:
         ranges = calibrated_ranges(subject.graph, subject.ranges, plan, settings_of(plan).calibration)
-        graph = quantize_graph(subject.graph, ranges, plan)
+        graph = quantize_graph(subject.graph, ranges, plan, layers)
     else:
         graph = calibrated_graph(subject.graph, subject.source, plan)
     to_integer(graph)
     return graph
 
 
-def evaluate(subject: Subject, plan: Plan, quick: bool = False) -> Quality:
-    """How good a plan is. quick: as for `integer_graph`."""
-    graph = integer_graph(subject, plan, quick)
+def evaluate(subject: Subject, plan: Plan, quick: bool = False, layers: Mapping[str, Layer] | None = None) -> Quality:
+    """How good a plan is. quick, layers: as for `integer_graph`."""
+    graph = integer_graph(subject, plan, quick, layers)
     return compare(subject.scores, integer_scores(graph, subject.samples), subject.labels)
 
 

@@ -55,11 +55,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     return dense_layers(WIDTHS, tmp_path_factory.mktemp("tune") / "net.onnx")
 
 
-def dense_layers(widths: tuple[int, ...], file: Path, seed: int = 11) -> tuple[Path, dict[str, Any]]:
+def dense_layers(
+    widths: tuple[int, ...], file: Path, seed: int = 11, spread: float = 0.3
+) -> tuple[Path, dict[str, Any]]:
     rng = np.random.default_rng(seed)
     constants, nodes, last = {}, [], "x"
     for i, (size_in, size_out) in enumerate(pairwise(widths)):
-        weights = rng.normal(size=(size_out, size_in)) * np.exp(rng.normal(size=(size_out, 1)) * 0.3)
+        weights = rng.normal(size=(size_out, size_in)) * np.exp(rng.normal(size=(size_out, 1)) * spread)
         constants[f"w{i}"] = (weights / np.sqrt(size_in)).astype(np.float32)
         constants[f"b{i}"] = rng.normal(size=size_out).astype(np.float32) * 0.1
         nodes.append(node("Gemm", [last, f"w{i}", f"b{i}"], f"y{i}", transB=1))
@@ -214,6 +216,18 @@ def test_every_sensitivity_ranks_formats(subject: Subject) -> None:
             loss = {(str(o.weights), o.activations): x for o, x in lost.layers[name].items()}
             assert loss["int8", "a8"] == 0 < loss["int4", "a8"] < loss["int2", "a8"], row.name
             assert loss["int8", "au4"] > 0 and loss["int2", "au4"] > loss["int2", "a8"], row.name
+
+
+def test_formats_are_compared_on_the_equalized_network_where_the_methods_say_so(tmp_path: Path) -> None:
+    """It computes the same, and one scale for a layer loses less in it."""
+    model = dense_layers(WIDTHS, tmp_path / "net.onnx", spread=1.5)
+    subject, alike = (load_subject(*model, 48, methods={"methods": m}) for m in ("auto", "equalize,auto"))
+    np.testing.assert_allclose(alike.scores, subject.scores, rtol=1e-4, atol=1e-4)
+    assert alike.digest != subject.digest == load_subject(*model, 48).digest
+    names = [n.name for n in subject.graph.nodes if n.op == "dense"]
+    plan = Plan.of_weights(dict.fromkeys(names, parse_scheme("int4:tensor")))
+    noise = [quality_of(run_job(s, quality_job(plan, quick=True))).noise for s in (subject, alike)]
+    assert noise[1] < 0.7 * noise[0]
 
 
 def test_curvatures_are_those_of_the_jacobian(subject: Subject) -> None:

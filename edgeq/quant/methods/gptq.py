@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeq.formats.levels import Levels
+from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.ops.windows import patches
 from edgeq.quant.methods.base import Method, Stage, counted
@@ -39,7 +40,7 @@ class Gptq(Method):
             if work.scheme(step.node) == WeightScheme():
                 return layer
             rows, levels = work.rows(step.node), layer.weights.levels
-            hessians = input_products(step)
+            hessians = input_products(step.node, step.input)
             integers = gptq(rows, levels, hessians)
             count += 1
             weights = with_integers(layer.weights, integers)
@@ -50,9 +51,8 @@ class Gptq(Method):
         return counted(count, "layer")
 
 
-def input_products(step: Step) -> Array:
-    """X^T X of the rows of inputs that meet the weights: [1, n, n], or [rows, n, n] where rows read other inputs."""
-    node, x = step.node, step.input
+def input_products(node: Node, x: Array) -> Array:
+    """X^T X of the rows of a layer's inputs that meet its weights: [1, n, n]; [rows, n, n] where rows read others."""
     if node.op == "dense":
         rows = x.reshape(-1, x.shape[-1])
         return _product(rows)[np.newaxis]

@@ -95,7 +95,7 @@ def _corrections(work: Work, nodes: list[Node]) -> dict[str, tuple[Array, Array]
         layer = work.layers[step.node.name]
         if step.node.name in names:
             error = work.rows(step.node) - layer.weights.reals
-            found[step.node.name] = low_rank(error, input_products(step)[0])
+            found[step.node.name] = low_rank(error, input_products(step.node, step.input)[0])
         return layer
 
     walk(work, choose)
