@@ -13,6 +13,7 @@ from edgeq.npz import load_samples, to_internal
 from edgeq.quant.apply import Settings, apply_methods, settings_of
 from edgeq.quant.calibration import calibrated_ranges
 from edgeq.quant.lint import lint
+from edgeq.quant.mixed import Wanted, choose_widths
 from edgeq.quant.observe import Range, observe_batches
 from edgeq.quant.plan import Plan, check_plan
 from edgeq.quant.work import Work
@@ -25,15 +26,17 @@ def calibrated_graph(
     plan: Plan | None = None,
     settings: Settings | None = None,
     progress: Progress = lambda what, done, total: None,
+    wanted: Wanted | None = None,
 ) -> Graph:
     """A quantized copy of the real `graph`. Raises CalibrationError when there are no usable samples.
 
     source: of samples, whatever `edgeq.samples` reads. plan: how the weights and outputs of each layer are stored; int8
     throughout where there is none. settings: which methods quantize it; those of the plan where nothing is said.
+    wanted: which activations that the plan leaves at eight bits may have sixteen; None: none.
     """
-    plan = plan or Plan()
-    check_plan(plan, graph)
-    settings = settings or settings_of(plan)
+    current = plan or Plan()
+    check_plan(current, graph)
+    settings = settings or settings_of(current)
     if source is None:
         raise CalibrationError(
             "this is a float network: it needs calibration samples to be quantized",
@@ -46,14 +49,18 @@ def calibrated_graph(
     def observe(network: Graph) -> dict[str, Range]:
         first = samples.count == 0
         seen = observe_batches(network, samples.batches())
-        used = calibrated_ranges(network, seen, plan, settings.calibration)
+        used = calibrated_ranges(network, seen, current, settings.calibration)
         if first:
             findings.extend(lint(network, seen, used))
         return used
 
-    work = Work(graph.copy(), samples.kept, observe, plan, settings.seed, settings.steps, progress)
+    work = Work(graph.copy(), samples.kept, observe, current, settings.seed, settings.steps, progress)
+    widths = None if wanted is None else choose_widths(work, wanted)
+    if widths is not None:
+        work.plan = current = widths.plan
+        work.restart()
     quantized = apply_methods(work, settings)
-    quantized.meta["quantization"]["lint"] = findings
+    quantized.meta["quantization"] |= {"lint": findings, "widths": None if widths is None else widths.facts()}
     return quantized
 
 

@@ -34,6 +34,7 @@ from edgeq.passes.simplify import is_fake_quantized
 from edgeq.passes.stream import stream as over_time
 from edgeq.projects import model_folders
 from edgeq.quant.apply import settings_of
+from edgeq.quant.mixed import Wanted, parse_activations
 from edgeq.quant.plan import Plan, check_plan, read_plan
 from edgeq.quant.schemes import WeightScheme, parse_scheme, plan_weights
 from edgeq.report.capacity import check_capacity
@@ -100,6 +101,7 @@ def compile_model(
     calibrate: Any = None,
     weights: str | None = None,
     weights_edges: str | None = None,
+    activations: str | None = None,
     plan: Path | str | Plan | None = None,
     methods: str | Sequence[str] | None = None,
     calibration: str | None = None,
@@ -121,6 +123,7 @@ def compile_model(
     calibrate: samples for float models: an npz file, a folder of npy, wav or png files, arrays by input name, or an
     iterable (or a function that gives one) of samples. weights, weights_edges: how the weights of
     a float model are stored, and those of its first, last and depthwise layers (docs/quantization.md); None: int8.
+    activations: "int8" (None), "mixed" or "mixed:30", by sensitivity and to 30 dB, "int16" where there are kernels.
     plan: the same layer by layer, and for activations, as a file or an object (docs/tune.md). methods, calibration,
     seed: how a float model is quantized (docs/quantization.md); None: as the plan says, else "auto", the format's
     default, 0. require_int: refuse
@@ -137,6 +140,7 @@ def compile_model(
     if optimize not in GOALS:
         raise UsageError(f"{optimize!r} is not an optimization goal", hint=f"use one of: {', '.join(GOALS)}")
     given = _given_plan(plan, weights, weights_edges)
+    wanted = parse_activations(activations)
     target = board if isinstance(board, Board) else load_board(board)
     c_name = check_name(name) if name else default_name(path)
     graph = load_model(path, dimensions=dimensions)
@@ -145,7 +149,8 @@ def compile_model(
     if hears is not None and is_sound(calibrate):
         calibrate = _heard_calibration(graph, calibrate, hears)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    integer, real = _integer_graph(graph, calibrate, require_int, given, digest, (methods, calibration, seed), progress)
+    said = methods, calibration, seed
+    integer, real = _integer_graph(graph, calibrate, require_int, given, wanted, digest, said, progress)
     if hears is not None:
         integer, real = listen(integer, hears, frames=every, stream=stream), None
     elif stream:
@@ -238,6 +243,7 @@ def _integer_graph(
     calibrate: Any,
     require_int: bool,
     given: Given,
+    wanted: Wanted | None,
     sha256: str,
     said: tuple[str | Sequence[str] | None, str | None, int | None],
     progress: Progress,
@@ -250,6 +256,11 @@ def _integer_graph(
         raise UsageError(
             "the model is quantized already: there is nothing for methods to do",
             hint="leave --method, --calibration and --seed out",
+        )
+    if wanted is not None and (is_quantized(graph) or is_fake_quantized(graph)):
+        raise UsageError(
+            "the model is quantized already: its activations stay as they are",
+            hint="leave --activations out, or give the float model that it was made from",
         )
     if is_quantized(graph):
         if given is not None:
@@ -273,7 +284,7 @@ def _integer_graph(
         given = Plan.of_weights(plan_weights(graph, *given))
     elif given is not None:
         check_plan(given, graph, sha256)
-    return calibrated_graph(graph, calibrate, given, settings_of(given or Plan(), *said), progress), graph
+    return calibrated_graph(graph, calibrate, given, settings_of(given or Plan(), *said), progress, wanted), graph
 
 
 def _fit(folder: Path, manifest: Mapping[str, Any], board: Board, compiler: str) -> dict[str, Any] | None:

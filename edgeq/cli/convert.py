@@ -34,6 +34,12 @@ from edgeq.cli.progress import progress_bar
     "--weights-edges", metavar="FORMAT", help="The same for the first, the last and depthwise layers.  [default: int8]"
 )
 @click.option(
+    "--activations",
+    metavar="FORMAT",
+    help="How wide a float model's activations are: int8, int16, or mixed: int16 where 8 bits would cost most; "
+    "mixed:30 until 30 dB of signal to noise are reached.  [default: int8]",
+)
+@click.option(
     "--plan",
     type=arguments.PATH,
     metavar="FILE",

@@ -8,7 +8,7 @@ from typing import Any
 import edgeq
 from edgeq.contract import ABI_VERSION, REQUANTIZATION
 from edgeq.ir.graph import Graph, Node, Value
-from edgeq.kernels.matching import stored_as
+from edgeq.kernels.matching import is_wide, stored_as
 from edgeq.kernels.select import Choice
 from edgeq.ops.accumulate import accumulator_bound
 from edgeq.ops.registry import operator
@@ -95,6 +95,7 @@ def _step(index: int, node: Node, plan: Plan, choice: Choice, weights_bytes: int
         "estimated_instructions": choice.estimate,
         "int8_estimate": choice.int8_estimate,
         "formats": _formats(node, choice),
+        "wide": is_wide(node),
         "macs": row.macs(node),
         "parameters": sum(v.type.elements for v in constants),
         "weights_bytes": weights_bytes,

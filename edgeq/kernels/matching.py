@@ -23,6 +23,12 @@ def stored_as(value: Value) -> str:
     return kind.format if kind.packed else f"a{8 * kind.dtype.bytes}"
 
 
+def is_wide(node: Node) -> bool:
+    """Whether the input or the output of a node that computes is int16."""
+    first = [v.type.dtype for v in (node.optional(0), node.output) if v is not None]
+    return DType.INT16 in first and not operator(node.op).keeps_quantization
+
+
 def takes(kernel: Kernel, node: Node) -> bool:
     """Whether the kernel's formats are the node's: how input 0 is stored, which weights there are, how sums end."""
     name = kernel.parts

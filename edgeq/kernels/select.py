@@ -13,7 +13,8 @@ from math import ceil, log2
 
 from edgeq.errors import UnsupportedError, UsageError
 from edgeq.ir.graph import Node
-from edgeq.kernels.matching import storage_bits, stored_as, takes
+from edgeq.kernels.matching import PLAIN_BITS, is_wide, storage_bits, stored_as, takes
+from edgeq.kernels.names import PLAIN_ACTIVATIONS
 from edgeq.kernels.registry import Kernel, kernels_for
 from edgeq.ops.registry import operator
 
@@ -26,7 +27,7 @@ class Choice:
     """The kernel of one node. `estimate` in instructions; `runner_up` is the best one not taken, if any.
 
     in_place: inputs whose bytes the output may take over. int8_estimate: what the best kernel would take if the layer
-    below eight bits were kept in int8 throughout; None for other layers. overlap: `Kernel.overlap_bytes`. specialised:
+    of other widths were in int8 throughout; None for int8 layers. overlap: `Kernel.overlap_bytes`. specialised:
     whether the layer has a copy of the kernel to itself (edgeq/kernels/specialise.py).
     """
 
@@ -180,18 +181,27 @@ def _cover(options: dict[int, list[_Option]]) -> set[str]:
 
 
 def _int8_estimate(node: Node, features: frozenset[str]) -> int | None:
-    """Instructions of the fastest int8 kernel for the shape of a node whose input or weights are below eight bits."""
-    if not operator(node.op).accumulates:
+    """Instructions of the fastest int8 kernel for a node's shape whose activations or weights have other widths."""
+    row, facts = operator(node.op), operator(node.op).facts(node)
+    if is_wide(node):
+        return _least([k for k in kernels_for(row.kernels) if k.output_bits == PLAIN_BITS], facts, features)
+    if not row.accumulates:
         return None
-    facts = operator(node.op).facts(node)
     if not node.input(0).type.packed and not _fits_four_bits(facts) and node.optional(4) is None:
         return None
+    return _least(kernels_for(node.op), facts, features)
+
+
+def _least(rows: Sequence[Kernel], facts: Mapping[str, int], features: frozenset[str]) -> int | None:
     # What the fast kernels ask of int8 layers, and nearly all of those give.
-    usual = {**facts, "right_shifts": 1, "untied": 1, "accumulator_bits": min(facts["accumulator_bits"], 23)}
+    usual = {**facts, "right_shifts": 1, "untied": 1, "accumulator_bits": min(facts.get("accumulator_bits", 0), 23)}
     costs = [
         k.instructions(usual, features)
-        for k in kernels_for(node.op)
-        if k.epilogue == "requantize" and k.parts.formats == "a8_w8" and k.runs_on(features) and k.accepts(usual)
+        for k in rows
+        if k.epilogue == "requantize"
+        and k.parts.formats in ("a8_w8", PLAIN_ACTIVATIONS)
+        and k.runs_on(features)
+        and k.accepts(usual)
     ]
     return round(min(costs)) if costs else None
 

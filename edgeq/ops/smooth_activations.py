@@ -92,7 +92,7 @@ class Silu(SmoothTable, RealTable):
 
 
 @register
-class HardSigmoid(SmoothTable, RealTable):
+class HardSigmoid(RealTable):
     """y = min(max(alpha * x + beta, 0), 1)."""
 
     name = "hard_sigmoid"

@@ -29,6 +29,9 @@ def summary(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """For `edgeq convert`: what the methods brought, and how many tensors look suspicious."""
     found = manifest.get("quantization") or {}
     pairs = []
+    if widths := found.get("widths"):
+        levels = f"{widths['int8_db']:.1f} -> {widths['chosen_db']:.1f} dB SQNR on samples that ranges are not from"
+        pairs.append(("int16", f"{count(len(widths['tensors']), 'activation')}: {levels}"))
     kept = [effect for effect in found.get("methods", []) if effect["kept"]]
     if kept:
         names = ", ".join(effect["method"] for effect in kept)

@@ -13,7 +13,7 @@ EVEN = 0.02
 
 def small_formats(steps: Sequence[Mapping[str, Any]]) -> list[str]:
     """The lines of the section; none when every layer is int8."""
-    small = [step for step in steps if step.get("int8_estimate")]
+    small = [step for step in steps if step.get("int8_estimate") and not step.get("wide")]
     if not small:
         return []
     columns = [

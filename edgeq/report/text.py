@@ -21,6 +21,7 @@ from edgeq.report.layout import (
 )
 from edgeq.report.quantization import quantization, summary
 from edgeq.report.small_formats import small_formats
+from edgeq.report.wide_formats import wide_formats
 
 Manifest = Mapping[str, Any]
 Step = Mapping[str, Any]
@@ -47,6 +48,7 @@ def render_report(manifest: Manifest, sizes: Mapping[str, Any] | None = None) ->
     lines += heading("Cost") + _cost(manifest, sizes or {})
     lines += heading("Layers") + _layers(manifest["steps"])
     lines += small_formats(manifest["steps"])
+    lines += wide_formats(manifest)
     lines += quantization(manifest)
     lines += heading("Arithmetic") + _arithmetic(manifest)
     lines += heading("Kernels, and why these") + _kernels(manifest["steps"])

@@ -260,7 +260,8 @@ def main_text(kernel: Kernel, node: Node) -> str:
         for key, value in node.params.items()
     ]
     pointers = "(const int8_t *const *)(void *)inputs"
-    given = 1 if operator(node.op).folds_operands else len(node.inputs)
+    own = operator(node.op).folds_operands or operator(node.op).accumulates
+    given = 1 if own else len(node.inputs)
     arguments = pointers if kernel.op == "concat" else ", ".join(f"inputs[{i}]" for i in range(given))
     return f"""
 #include <stdio.h>
