@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.tools import need
@@ -14,7 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from edgeq.errors import EdgeqError, ModelDataError, UsageError
-from edgeq.nn import Activation, HashFunctions, LinearAttention, export, fit_hashes
+from edgeq.ir.serialize import load_graph
+from edgeq.nn import Activation, HashFunctions, Linear, LinearAttention, export, fit_hashes
+from edgeq.ops.execute import run_integer
+from edgeq.pipeline import compile_model
 
 HEADS, DEPTH = 2, 8
 
@@ -139,3 +144,41 @@ def test_untrained_and_unquantized_are_refused(tmp_path: object) -> None:
     network.train()(torch.randn(2, 3, 4))
     with pytest.raises(EdgeqError, match="queries are the model's raw input"):
         export(network.eval(), torch.randn(1, 3, 4), f"{tmp_path}/net.onnx")
+
+
+class Listening(nn.Module):
+    """A causal layer between projections, one result per token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.mixed = Activation("int8", step=0.05), Activation("int8")
+        self.queries, self.keys, self.values = (Linear(6, n, weights="int8") for n in (14, 14, 10))
+        self.attention = LinearAttention(2, 7, causal=True)
+        self.scores = Linear(10, 3, weights="int8", scale="tensor", bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.tokens(x)
+        return self.scores(self.mixed(self.attention(self.queries(x), self.keys(x), self.values(x))))
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("board", ["cortex-m4", "riscv", "cortex-m0plus"])
+def test_a_stream_in_c_is_the_layer_token_by_token(board: str, tmp_path: Path) -> None:
+    """C on emulated cores with its sums in the state, against PyTorch's whole sequence."""
+    need("cc", "zig", "unicorn")
+    torch.manual_seed(3)
+    network = Listening()
+    network.train()(torch.randn(4, 24, 6))
+    x = (torch.randn(1, 24, 6) / 0.05).round().clamp(-128, 127) * 0.05
+    file = export(network.eval(), x, tmp_path / "net.onnx")
+    result = compile_model(file, board, out=tmp_path / "c", stream=True)
+    assert result.manifest["state_bytes"] >= 4 * 2 * 8 * 6
+    steps = {"x": x.reshape(24, 1, 6).numpy()}
+    assert result.verify(on=["emulator"], inputs=steps).bit_exact
+    graph = load_graph(result.dir / "verify" / "graph.npz")
+    levels = (x.numpy() / np.float32(0.05)).round().astype(np.int8)
+    (got,) = run_integer(graph, {"x": levels.reshape(24, 1, 6)}).values()
+    with torch.no_grad():
+        want = network(x)
+    scale = result.manifest["outputs"][0]["scale"]
+    assert np.abs(got.reshape(24, 3) * scale - want.numpy()[0]).max() <= 1e-5 * float(want.abs().max())

@@ -16,6 +16,8 @@
 
 #include <stdint.h>
 
+#include "edgeq/edgeq_fill.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif

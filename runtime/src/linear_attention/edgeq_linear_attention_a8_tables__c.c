@@ -13,20 +13,29 @@
 #define ROWS (1 << BITS_PER_TABLE)
 #define MOST_TABLES 8
 
+/* `row`, or `step` further where the element is below its zero point. */
+static inline int32_t *choose(int32_t *row, int32_t step, int32_t element, int32_t zero_point) {
+  return element < zero_point ? row + step : row;
+}
+
 /* The row of each table that holds a code, from the signs of its elements; returns the number of tables. */
 static int32_t find_rows(int32_t *tables, int32_t columns, const int8_t *elements, int32_t bits, int32_t zero_point,
                          int32_t **rows) {
   int32_t count = 0;
-  for (int32_t left = bits; left > 0; left -= BITS_PER_TABLE) {
-    const int32_t here = left < BITS_PER_TABLE ? left : BITS_PER_TABLE;
-    int32_t step = columns;
-    int32_t *row = tables;
-    for (int32_t r = 0; r < here; r++) {
-      row += (*elements++ - zero_point) < 0 ? step : 0;
+  for (; bits >= BITS_PER_TABLE; bits -= BITS_PER_TABLE) {
+    int32_t *row = choose(tables, columns, elements[0], zero_point);
+    row = choose(row, 2 * columns, elements[1], zero_point);
+    row = choose(row, 4 * columns, elements[2], zero_point);
+    rows[count++] = choose(row, 8 * columns, elements[3], zero_point);
+    elements += BITS_PER_TABLE;
+    tables += ROWS * columns;
+  }
+  if (bits > 0) {
+    for (int32_t step = columns; bits > 0; bits--) {
+      tables = choose(tables, step, *elements++, zero_point);
       step += step;
     }
-    rows[count++] = row;
-    tables += ROWS * columns;
+    rows[count++] = tables;
   }
   return count;
 }
@@ -117,17 +126,17 @@ static void ask(const edgeq_linear_attention_t *layer, int32_t *const *rows, int
       sum2 += row[2];
       sum3 += row[3];
     }
-    output[e] = edgeq_quotient_output(layer, quotient, sum0);
-    output[e + 1] = edgeq_quotient_output(layer, quotient, sum1);
-    output[e + 2] = edgeq_quotient_output(layer, quotient, sum2);
-    output[e + 3] = edgeq_quotient_output(layer, quotient, sum3);
+    output[e] = edgeq_quotient_output(quotient, sum0);
+    output[e + 1] = edgeq_quotient_output(quotient, sum1);
+    output[e + 2] = edgeq_quotient_output(quotient, sum2);
+    output[e + 3] = edgeq_quotient_output(quotient, sum3);
   }
   for (; e < width; e++) {
     int32_t sum = 0;
     for (int32_t g = 0; g < count; g++) {
       sum += rows[g][e];
     }
-    output[e] = edgeq_quotient_output(layer, quotient, sum);
+    output[e] = edgeq_quotient_output(quotient, sum);
   }
 }
 

@@ -6,10 +6,14 @@
 #include "edgeq/edgeq_reciprocal.h"
 #include "edgeq/edgeq_requantize.h"
 
-/* The factor of a query's numerators: output = ((numerator << left) * factor / 2^30 + half) >> right. */
+/* Of one query: output = (((numerator << left) * factor / 2^30 + half) >> right) + zero_point. The layer's fields are
+ * copies, because any int8_t that is written might be one of the layer's. */
 typedef struct {
   int32_t factor;
   int32_t left;
+  int32_t half;
+  int32_t right;
+  int32_t zero_point;
 } edgeq_quotient_t;
 
 /* denominator: (0, 2^19). */
@@ -23,15 +27,15 @@ static inline edgeq_quotient_t edgeq_quotient(const edgeq_linear_attention_t *la
     }
   }
   const int32_t reciprocal = edgeq_reciprocal_of_one_plus(normal & 0x7fffffffU);
-  const edgeq_quotient_t quotient = {edgeq_high_multiply(reciprocal, layer->multiplier), left};
+  const edgeq_quotient_t quotient = {edgeq_high_multiply(reciprocal, layer->multiplier), left, layer->half,
+                                     layer->right, layer->output_zero_point};
   return quotient;
 }
 
-static inline int8_t edgeq_quotient_output(const edgeq_linear_attention_t *layer, edgeq_quotient_t quotient,
-                                           int32_t numerator) {
+static inline int8_t edgeq_quotient_output(edgeq_quotient_t quotient, int32_t numerator) {
   const int32_t scaled = (int32_t)((uint32_t)numerator << quotient.left);
-  const int32_t y = (edgeq_multiply_floor(scaled, quotient.factor) + layer->half) >> layer->right;
-  return edgeq_output(y, layer->output_zero_point, INT8_MIN, INT8_MAX);
+  const int32_t y = (edgeq_multiply_floor(scaled, quotient.factor) + quotient.half) >> quotient.right;
+  return (int8_t)edgeq_clamp(y + quotient.zero_point, INT8_MIN, INT8_MAX);
 }
 
 #endif
