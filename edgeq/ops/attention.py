@@ -249,4 +249,14 @@ class Attention(Operator):
         return int(pairs * (a["depth"] + a["columns"]))
 
     def facts(self, node: Node) -> dict[str, int]:
-        return {**super().facts(node), "pairs": self.macs(node) // (node.attrs["depth"] + node.attrs["columns"])}
+        """Besides the usual: rows, pairs of a query and a key, and how many of them are scored, tiles seen twice.
+
+        Kernels take rows with the same keys in twos; one that is left over counts as two.
+        """
+        a = node.attrs
+        pairs = self.macs(node) // (a["depth"] + a["columns"])
+        together = a["heads"] // a["kv_heads"] * a["queries"]
+        pairs = pairs * (together + together % 2) // together
+        scored = pairs if node.params["tile"] >= a["keys"] else 2 * pairs
+        rows = a["batches"] * a["heads"] * a["queries"]
+        return {**super().facts(node), "rows": rows, "pairs": pairs, "scored": scored}

@@ -49,7 +49,7 @@ _LINK = (
 )
 _ARGUMENTS = {
     "arm": [arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R1, arm_const.UC_ARM_REG_R2, arm_const.UC_ARM_REG_R3],
-    "riscv": [riscv_const.UC_RISCV_REG_A0 + i for i in range(4)],
+    "riscv": [riscv_const.UC_RISCV_REG_A0 + i for i in range(8)],
 }
 
 

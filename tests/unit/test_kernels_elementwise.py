@@ -327,12 +327,13 @@ def run(binary: Path, given: bytes) -> bytes:
 
 
 def message(kernel: Kernel, node: Node, arrays: list[Array], overwritten: int) -> bytes:
-    def block(array: Array) -> bytes:
-        data = np.ascontiguousarray(array).tobytes()
+    def block(array: Array, beyond: int = 0) -> bytes:
+        data = np.ascontiguousarray(array).tobytes() + bytes(beyond)
         return struct.pack("<i", len(data)) + data
 
     scratch = kernel.scratch_bytes(operator(node.op).facts(node))
-    parts = [struct.pack("<iiii", node.output.type.bytes, overwritten, scratch, len(arrays)), *map(block, arrays)]
+    parts = [struct.pack("<iiii", node.output.type.bytes, overwritten, scratch, len(arrays))]
+    parts += [block(a, kernel.over_read) for a in arrays]
     for value in node.params.values():
         parts.append(block(value) if isinstance(value, np.ndarray) else struct.pack("<i", value))
     return b"".join(parts)

@@ -59,9 +59,18 @@ typedef struct {
   int32_t output_zero_point;
 } edgeq_attention_t;
 
-/* Any shape. Scratch, aligned to 4 bytes: two rows of `tile` and of `columns` int32 and of `depth` int16. */
+/* Any shape. Scratch, aligned to 4 bytes: two rows of `tile` and of `columns` (a multiple of 4) int32, and of `depth`
+ * int16. */
 void edgeq_attention_a8__c(const edgeq_attention_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
                            int8_t *output, void *scratch);
+
+/* Any shape; two queries with four keys, or eight columns, at a time. Scratch likewise. */
+void edgeq_attention_a8_2x4__c(const edgeq_attention_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
+                               int8_t *output, void *scratch);
+
+/* Any shape. Reads up to 3 bytes past the end of k and v. Scratch likewise, `depth` filled up to a multiple of 4. */
+void edgeq_attention_a8__dsp(const edgeq_attention_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
+                             int8_t *output, void *scratch);
 
 #ifdef __cplusplus
 }

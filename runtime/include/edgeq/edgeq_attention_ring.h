@@ -22,6 +22,14 @@ typedef edgeq_attention_t edgeq_attention_ring_t;
 void edgeq_attention_ring_a8__c(const edgeq_attention_ring_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
                                 const int32_t *position, int8_t *output, void *scratch);
 
+/* Any shape; scratch as for edgeq_attention_a8_2x4__c. */
+void edgeq_attention_ring_a8_2x4__c(const edgeq_attention_ring_t *layer, const int8_t *q, const int8_t *k,
+                                    const int8_t *v, const int32_t *position, int8_t *output, void *scratch);
+
+/* Any shape; scratch and reads past the end as for edgeq_attention_a8__dsp. */
+void edgeq_attention_ring_a8__dsp(const edgeq_attention_ring_t *layer, const int8_t *q, const int8_t *k,
+                                  const int8_t *v, const int32_t *position, int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

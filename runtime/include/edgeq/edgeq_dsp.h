@@ -85,6 +85,11 @@ static inline uint32_t edgeq_odd_bytes(uint32_t word) {
   return edgeq_even_bytes(word >> 8);
 }
 
+/* sum + the products of the low and of the high halves. */
+static inline int32_t edgeq_add_products(int32_t sum, uint32_t a, uint32_t b) {
+  return sum + (int16_t)a * (int16_t)b + (int16_t)(a >> 16) * (int16_t)(b >> 16);
+}
+
 static inline int32_t edgeq_add_halves(int32_t sum, uint32_t halves) {
   return sum + (int16_t)halves + (int16_t)(halves >> 16);
 }

@@ -16,27 +16,44 @@ typedef struct {
   int32_t visible;
 } edgeq_attention_row_t;
 
-/* Inner loops over a run of `count` keys of one head. */
+/* What is done inside: with two rows of queries, and a run of `count` keys of one head. */
 typedef struct {
-  /* scores[r][j] = sum of wide[r][e] * k[j][e] */
-  void (*scores)(const edgeq_attention_t *layer, const int16_t *const wide[2], const int8_t *k, int32_t count,
+  /* The queries with their zero point taken off, as `scores` wants them: 4 bytes for every filled up element. */
+  void (*widen)(const edgeq_attention_t *layer, const edgeq_attention_row_t row[2], void *wide);
+  /* scores[r][j] = sum over e of (q[r][e] - q_zero_point) * k[j][e] */
+  void (*scores)(const edgeq_attention_t *layer, const void *wide, const int8_t *k, int32_t count,
                  int32_t *const scores[2]);
-  /* Turns a row's first `seen` scores into probabilities as `mix` wants them, the others into 0; returns their sum. */
-  int32_t (*weigh)(const edgeq_exponential_t *law, int32_t *scores, int32_t seen, int32_t count, int32_t largest);
-  /* sums[r][c] += sum over j of p[r][j] * v[j][c] */
+  /* Turns each row's first seen[r] scores into probabilities as `mix` wants them, the others into 0; adds them up. */
+  void (*weigh)(const edgeq_exponential_t *law, int32_t *const scores[2], const int32_t seen[2], int32_t count,
+                const int32_t largest[2], int32_t total[2]);
+  /* sums[r][c] += sum over j of p[r][j] * v[j][c]; there is room for filled up columns. */
   void (*mix)(const edgeq_attention_t *layer, const int32_t *const p[2], const int8_t *v, int32_t count,
               int32_t *const sums[2]);
 } edgeq_attention_steps_t;
+
+/* widen, for queries in 16 bits, one row after the other. */
+static inline void edgeq_attention_widen(const edgeq_attention_t *layer, const edgeq_attention_row_t row[2],
+                                         void *wide) {
+  int16_t *to = (int16_t *)wide;
+  for (int32_t r = 0; r < 2; r++) {
+    for (int32_t e = 0; e < layer->depth; e++) {
+      *to++ = (int16_t)(row[r].q[e] - layer->q_zero_point);
+    }
+  }
+}
 
 static inline int32_t edgeq_attention_seen(const edgeq_attention_row_t *row, int32_t first, int32_t count) {
   return edgeq_clamp(row->visible - first, 0, count);
 }
 
 /* weigh, for probabilities in 32 bits. */
-static inline int32_t edgeq_attention_weigh(const edgeq_exponential_t *law, int32_t *scores, int32_t seen,
-                                            int32_t count, int32_t largest) {
-  memset(scores + seen, 0, (size_t)(count - seen) * sizeof *scores);
-  return edgeq_attention_probabilities(law, scores, seen, largest);
+static inline void edgeq_attention_weigh(const edgeq_exponential_t *law, int32_t *const scores[2],
+                                         const int32_t seen[2], int32_t count, const int32_t largest[2],
+                                         int32_t total[2]) {
+  for (int32_t r = 0; r < 2; r++) {
+    memset(scores[r] + seen[r], 0, (size_t)(count - seen[r]) * sizeof *scores[r]);
+    total[r] += edgeq_attention_probabilities(law, scores[r], seen[r], largest[r]);
+  }
 }
 
 static inline void edgeq_attention_two(const edgeq_attention_t *layer, const edgeq_attention_row_t row[2],
@@ -45,19 +62,17 @@ static inline void edgeq_attention_two(const edgeq_attention_t *layer, const edg
   const edgeq_exponential_t law = {layer->exponentials, layer->left, layer->factor, layer->limit};
   const int32_t tile = layer->tile;
   int32_t *const scores[2] = {scratch, scratch + tile};
-  int32_t *const sums[2] = {scratch + 2 * tile, scratch + 2 * tile + layer->columns};
-  int16_t *const wide[2] = {(int16_t *)(sums[1] + layer->columns),
-                            (int16_t *)(sums[1] + layer->columns) + layer->depth};
+  const int32_t filled = (layer->columns + 3) & ~3;
+  int32_t *const sums[2] = {scratch + 2 * tile, scratch + 2 * tile + filled};
+  void *const wide = sums[1] + filled;
   const int32_t seen = row[0].visible > row[1].visible ? row[0].visible : row[1].visible;
   int32_t largest[2] = {INT32_MIN, INT32_MIN};
   int32_t total[2] = {0, 0};
-  for (int32_t r = 0; r < 2; r++) {
-    edgeq_attention_widen(row[r].q, layer->q_zero_point, layer->depth, wide[r]);
-    memset(sums[r], 0, (size_t)layer->columns * sizeof *sums[r]);
-  }
+  steps->widen(layer, row, wide);
+  memset(sums[0], 0, 2 * (size_t)filled * sizeof *sums[0]);
   for (int32_t first = 0; first < seen; first += tile) {
     const int32_t count = seen - first < tile ? seen - first : tile;
-    steps->scores(layer, (const int16_t *const *)wide, k + first * layer->k_token, count, scores);
+    steps->scores(layer, wide, k + first * layer->k_token, count, scores);
     for (int32_t r = 0; r < 2; r++) {
       largest[r] = edgeq_attention_largest(scores[r], edgeq_attention_seen(&row[r], first, count), largest[r]);
     }
@@ -65,12 +80,10 @@ static inline void edgeq_attention_two(const edgeq_attention_t *layer, const edg
   for (int32_t first = 0; first < seen; first += tile) {
     const int32_t count = seen - first < tile ? seen - first : tile;
     if (seen > tile) {
-      steps->scores(layer, (const int16_t *const *)wide, k + first * layer->k_token, count, scores);
+      steps->scores(layer, wide, k + first * layer->k_token, count, scores);
     }
-    for (int32_t r = 0; r < 2; r++) {
-      const int32_t own = edgeq_attention_seen(&row[r], first, count);
-      total[r] += steps->weigh(&law, scores[r], own, count, largest[r]);
-    }
+    const int32_t own[2] = {edgeq_attention_seen(&row[0], first, count), edgeq_attention_seen(&row[1], first, count)};
+    steps->weigh(&law, scores, own, count, largest, total);
     steps->mix(layer, (const int32_t *const *)scores, v + first * layer->v_token, count, sums);
   }
   for (int32_t r = 0; r < 2; r++) {

@@ -2,14 +2,16 @@
  * per value for two. */
 #include "pairs.h"
 
-static inline void edgeq_attention_scores(const edgeq_attention_t *layer, const int16_t *const wide[2], const int8_t *k,
+static inline void edgeq_attention_scores(const edgeq_attention_t *layer, const void *wide, const int8_t *k,
                                           int32_t count, int32_t *const scores[2]) {
+  const int16_t *const q0 = (const int16_t *)wide;
+  const int16_t *const q1 = q0 + layer->depth;
   for (int32_t j = 0; j < count; j++) {
     int32_t sum0 = 0;
     int32_t sum1 = 0;
     for (int32_t e = 0; e < layer->depth; e++) {
-      sum0 += wide[0][e] * k[e];
-      sum1 += wide[1][e] * k[e];
+      sum0 += q0[e] * k[e];
+      sum1 += q1[e] * k[e];
     }
     scores[0][j] = sum0;
     scores[1][j] = sum1;
@@ -33,5 +35,5 @@ static inline void edgeq_attention_mix(const edgeq_attention_t *layer, const int
   }
 }
 
-static const edgeq_attention_steps_t edgeq_attention_plain = {edgeq_attention_scores, edgeq_attention_weigh,
-                                                              edgeq_attention_mix};
+static const edgeq_attention_steps_t edgeq_attention_plain = {edgeq_attention_widen, edgeq_attention_scores,
+                                                              edgeq_attention_weigh, edgeq_attention_mix};

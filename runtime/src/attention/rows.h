@@ -15,13 +15,6 @@ typedef struct {
   int32_t limit;
 } edgeq_exponential_t;
 
-/* The row of queries in 16 bits, its zero point taken off. */
-static inline void edgeq_attention_widen(const int8_t *q, int32_t zero_point, int32_t depth, int16_t *wide) {
-  for (int32_t e = 0; e < depth; e++) {
-    wide[e] = (int16_t)(q[e] - zero_point);
-  }
-}
-
 /* floor(x * 2^left * factor / 2^32), x below the limit */
 static inline int32_t edgeq_attention_exponent(const edgeq_exponential_t *law, int32_t x) {
   const int32_t shifted = (int32_t)((uint32_t)x << law->left);
@@ -53,10 +46,12 @@ static inline int32_t edgeq_attention_largest(const int32_t *scores, int32_t cou
 /* Scores become probabilities in place; returns their sum. */
 static inline int32_t edgeq_attention_probabilities(const edgeq_exponential_t *law, int32_t *scores, int32_t count,
                                                     int32_t largest) {
+  const edgeq_exponential_t own = *law; /* which no store can change */
   int32_t total = 0;
   for (int32_t j = 0; j < count; j++) {
-    scores[j] = edgeq_attention_probability(law, largest, scores[j]);
-    total += scores[j];
+    const int32_t p = edgeq_attention_probability(&own, largest, scores[j]);
+    scores[j] = p;
+    total += p;
   }
   return total;
 }
