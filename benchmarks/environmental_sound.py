@@ -1,6 +1,6 @@
 """What the example of environmental sound costs and how much it hears: examples/sound on emulated cores.
 
-`python -m benchmarks.environmental_sound` measures anew: it runs every test clip, as samples, on each core, compares
+`python -m benchmarks.environmental_sound` measures anew: it pushes every test clip, as samples, on each core, compares
 all scores with the integer reference, and writes environmental_sound.json beside it and the tables of the example's
 README and docs/sound.md. A test compares a fresh measurement of some clips with the file.
 """
@@ -17,10 +17,10 @@ import numpy as np
 
 from benchmarks.mlperf_tiny import ROOT, rewrite
 from edgeq.boards import load_board
-from edgeq.build import build_folder
-from edgeq.emulate import runner_for
+from edgeq.emulate import render_main, runner_for
 from edgeq.emulate.harness import output_bytes
 from edgeq.errors import VerificationError
+from edgeq.ir.graph import Graph
 from edgeq.ir.serialize import load_graph
 from edgeq.ir.types import Array
 from edgeq.ops.execute import run_integer
@@ -28,18 +28,21 @@ from edgeq.ops.sound_reference import real_features
 from edgeq.originals import run_original
 from edgeq.pipeline import Result, compile_model
 from edgeq.sound import read_settings
+from edgeq.toolchain import build_program
 
 EXAMPLE = ROOT / "examples" / "sound"
 sys.path.insert(0, str(EXAMPLE))
-from sounds import CALIBRATION_SEED, CALL, calls, clips  # noqa: E402
+from sounds import CALIBRATION_SEED, EVERY, HOP, clips, stream  # noqa: E402
 
 FILE = Path(__file__).with_suffix(".json")
 PAGES = (EXAMPLE / "README.md", ROOT / "docs" / "sound.md")
 BOARDS = {"cortex-m4": "Cortex-M4", "riscv": "RV32IMC"}
 SETTINGS = read_settings(EXAMPLE / "mel.toml")
-EVERY = CALL // SETTINGS.hop
+SCORE = EVERY * HOP
+"""Samples from one score to the next."""
 TEST_SEED, TEST_CLIPS = 2, 50
 """As train.py has them: clips of each class."""
+PUSH = Path(__file__).parent / "sound_push"
 FRONT_END = ("sound_features", "delay_line")
 """Operators before the network."""
 
@@ -51,27 +54,54 @@ def convert(board: str, folder: Path) -> Result:
     return compile_model(EXAMPLE / "sound.onnx", board, out=folder, calibrate=sounds, **options)
 
 
-def heard(result: Result, stream: Array) -> Array:
-    """Scores of every call on the emulated core: [calls, classes]. Raises VerificationError when a bit differs."""
+def heard(result: Result, sounds: Array) -> Array:
+    """Scores of the emulated core that is pushed all clips, in pieces of 333 samples: [clips, scores, classes].
+
+    Raises VerificationError when a bit differs.
+    """
+    split = stream(sounds)
     manifest, board = result.manifest, load_board(result.manifest["board"])
+    size = output_bytes(manifest)
+    pushed = {
+        "name": "pushed",
+        "state_bytes": manifest["state_bytes"],
+        "inputs": [{"bytes": 2 * SCORE}],
+        "outputs": [{"bytes": size}],
+        "steps": [{"outputs": []}],
+    }
     with tempfile.TemporaryDirectory() as work:
-        program = build_folder(result.dir, manifest, board, Path(work))
-        samples = [call.astype("<i2").tobytes() for call in stream]
-        size = output_bytes(manifest)
+        program = build_program(
+            [PUSH / "pushed.c", *(result.dir / source for source in manifest["sources"])],
+            [PUSH, *(result.dir / folder for folder in manifest["include_dirs"])],
+            board,
+            optimize=manifest["optimize"],
+            main=render_main(pushed, "emulator"),
+            work_dir=Path(work),
+        )
+        samples = [score.astype("<i2").tobytes() for score in split.reshape(-1, SCORE)]
         run = runner_for(board).run(program, samples, output_bytes=size, timeout=3600)
-    scores = np.frombuffer(b"".join(run.outputs), np.int8).reshape(len(stream), -1)
-    graph = load_graph(result.dir / "verify" / "graph.npz")
-    (expected,) = run_integer(graph, {graph.inputs[0].name: stream}).values()
-    if not np.array_equal(scores, expected.reshape(scores.shape)):
+    scores = np.frombuffer(b"".join(run.outputs), np.int8).reshape(-1, size)
+    if not np.array_equal(scores, expected(result, split)):
         raise VerificationError("the scores of the emulated core are not the reference's", where=board.name)
-    return scores
+    return scores.reshape(*split.shape[:2], size)
+
+
+def expected(result: Result, split: Array) -> Array:
+    """The integer reference: the front end on every frame, the network where there is a score."""
+    graph = load_graph(result.dir / "verify" / "graph.npz")
+    name = result.manifest["sound"]["features"]["name"]
+    place = next(i for i, node in enumerate(graph.nodes, 1) if node.output.name == name)
+    window = graph.nodes[place - 1].output
+    front = Graph("front", graph.inputs, [window], graph.nodes[:place])
+    (windows,) = run_integer(front, {graph.inputs[0].name: split.reshape(-1, HOP)}).values()
+    network = Graph("network", [window], graph.outputs, graph.nodes[place:])
+    (scores,) = run_integer(network, {name: windows[EVERY - 1 :: EVERY]}).values()
+    return np.asarray(scores.reshape(len(scores), -1))
 
 
 def accuracy(result: Result, sounds: Array, labels: Array) -> float:
-    """Share of the clips that the emulated core names, at the call that has heard all of one."""
-    split = calls(sounds)
-    scores = heard(result, split.reshape(-1, CALL)).reshape(*split.shape[:2], -1)
-    return float((scores[:, -1].argmax(1) == labels).mean())
+    """Share of the clips that the emulated core names, at the score that has heard all of one."""
+    return float((heard(result, sounds)[:, -1].argmax(1) == labels).mean())
 
 
 def float_accuracy(sounds: Array, labels: Array) -> float:
@@ -110,12 +140,12 @@ def recorded() -> dict[str, Any]:
 def tables(figures: dict[str, Any]) -> dict[str, str]:
     """The Markdown table of both pages."""
     boards: dict[str, Any] = figures["boards"]
-    per_second = SETTINGS.rate / CALL
+    frames, scores = SETTINGS.rate / HOP, SETTINGS.rate / SCORE
 
     def row(title: str, *cells: str) -> str:
         return f"| {title} | {' | '.join(cells)} |\n"
 
-    def million(key: str) -> list[str]:
+    def million(key: str, per_second: float) -> list[str]:
         return [f"{f[key] * per_second / 1e6:.1f} million" for f in boards.values()]
 
     memory = {b: f["arena_bytes"] + f["state_bytes"] + f["stack_bytes"] for b, f in boards.items()}
@@ -130,8 +160,8 @@ def tables(figures: dict[str, Any]) -> dict[str, str]:
         "arena + state + stack",
         *(f"{f['arena_bytes']:,} + {f['state_bytes']:,} + {f['stack_bytes']:,}" for f in boards.values()),
     )
-    text += row("instructions per second of sound: features", *million("front_end_instructions"))
-    text += row(f"and network, {per_second:.1f} scores", *million("network_instructions"))
+    text += row(f"instructions per second: {frames:g} frames of features", *million("front_end_instructions", frames))
+    text += row(f"and {scores:.1f} scores of the network", *million("network_instructions", scores))
     return {"environmental_sound": text}
 
 

@@ -152,7 +152,7 @@ def compile_model(
     said = methods, calibration, seed
     integer, real = _integer_graph(graph, calibrate, require_int, given, wanted, digest, said, progress)
     if hears is not None:
-        integer, real = listen(integer, hears, frames=every, stream=stream), None
+        integer, real = listen(integer, hears, every=every, stream=stream), None
     elif stream:
         integer, real = over_time(integer), None  # the float network is still one over the whole window
     to_integer(integer)

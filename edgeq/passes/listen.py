@@ -28,33 +28,35 @@ LEAST_COMMON = 0.1
 sounds differ by tens of decibels, normalized features and decibels by a factor of dozens."""
 
 
-def listen(graph: Graph, settings: Settings, *, frames: int | None = None, stream: bool = False) -> Graph:
-    """A quantized graph over features -> the same over samples, `frames` new frames of features per call.
+def listen(graph: Graph, settings: Settings, *, every: int | None = None, stream: bool = False) -> Graph:
+    """A quantized graph over features -> the same over samples, with a score every `every` frames of features.
 
-    frames: None is 1, or with `stream` the fewest that strides allow, or all where the network has state of its own.
-    stream: the network computes the newest frames only (`edgeq.passes.stream`), otherwise its whole window in every
-    call. `meta["sound"]` of the result: `settings`; `frames` and `samples` of a call; `window`, the network's frames;
-    `silence`, the features of silence; `features`, the network's own input, as the manifest has inputs.
+    A call takes the samples of one frame, and scores are wanted of every so many calls; but a network that computes the
+    newest frames only, with `stream` (`edgeq.passes.stream`) or by state of its own, must see them all: its calls take
+    `every` frames. every: None is 1, or the fewest that strides allow, or all that state of its own asks for.
+    `meta["sound"]` of the result: `settings`; `frames` and `samples` of a call; `every`, calls per score; `front`, how
+    many steps there are before the network; `window`, the network's frames; `silence`, the features of silence;
+    `features`, the network's own input, as the manifest has inputs.
     Raises UsageError for a network whose input is not [frames, features] of these settings, UnsupportedError.
     """
     x = _input(graph)
     window = window_frames(x, settings)
-    if frames is not None and not 1 <= frames <= window:
-        raise UsageError(f"a score every {frames} frames of a network over {window}", where=graph.name)
-    if any(operator(node.op).keeps_state or operator(node.op).keeps_scratch(node) for node in graph.nodes):
-        if frames not in (None, window):
-            raise UsageError(f"the network takes {window} new frames per call, not {frames}", where=graph.name)
-        frames = window
+    if every is not None and not 1 <= every <= window:
+        raise UsageError(f"a score every {every} frames of a network over {window}", where=graph.name)
     _check_range(x, settings)
     x_type, spec = x.type, {"name": x.name, **graph.meta.get("inputs", {}).get(x.name, {})}
     output = Output(x.scale, x.zero_point, 8 * x.type.dtype.bytes)
     silence = features(make_tables(settings, output), np.zeros(settings.window, np.int16))
-    if stream:
+    frames = 1
+    if any(operator(node.op).keeps_state or operator(node.op).keeps_scratch(node) for node in graph.nodes):
+        if every not in (None, window):
+            raise UsageError(f"the network takes {window} new frames per call, not {every}", where=graph.name)
+        frames = window
+    elif stream:
         past = np.broadcast_to(silence, (window, settings.features)).reshape(x.shape)
-        graph = over_time(graph, frames=frames, past=past)
+        graph = over_time(graph, frames=every, past=past)
         frames = int(graph.meta["stream"]["frames"])
         x = graph.inputs[0]
-    frames = frames or 1
     front = _Front(graph, settings, frames)
     heard = front.features(x)
     kept = x.type.elements // settings.features
@@ -63,7 +65,8 @@ def listen(graph: Graph, settings: Settings, *, frames: int | None = None, strea
     front.become(heard, x)
     graph.nodes = [*front.nodes, *graph.nodes]
     graph.inputs = [front.samples]
-    _tell(graph, front, spec, x_type, window, silence)
+    calls = 1 if stream or frames > 1 else every or 1
+    _tell(graph, front, spec, x_type, {"every": calls, "window": window, "silence": silence[0].tolist()})
     return graph
 
 
@@ -150,23 +153,23 @@ class _Front:
         return node.output
 
 
-def _tell(graph: Graph, front: _Front, spec: dict[str, Any], x_type: TensorType, window: int, silence: Array) -> None:
+def _tell(graph: Graph, front: _Front, spec: dict[str, Any], x_type: TensorType, facts: dict[str, Any]) -> None:
     """What the manifest says of the samples and of the features, which no caller sees any more."""
     assert x_type.quantization is not None
     s, count = front.settings, front.samples.shape[1]
     kind = "MFCC" if s.mfcc else "log-Mel features"
     note = (
-        f"A call takes {count:,} samples, {s.rate:,} per second: a score every {1000 * count / s.rate:g} ms. "
-        f"They become {front.frames} new frames of {s.features} {kind}; the network sees {window}."
+        f"A call takes {count:,} samples, {s.rate:,} per second, which become {front.frames} new of {facts['window']} "
+        f"frames of {s.features} {kind}; a score every {1000 * count * facts['every'] / s.rate:g} ms."
     )
     graph.meta["notes"] = [*graph.meta.get("notes", []), note]
     graph.meta["inputs"] = {front.name: {"source_shape": list(front.samples.shape), "source_dtype": "int16"}}
     graph.meta["sound"] = {
-        "settings": asdict(front.settings),
+        "settings": asdict(s),
         "frames": front.frames,
         "samples": count,
-        "window": window,
-        "silence": silence[0].tolist(),
+        "front": sum(not operator(node.op).is_view for node in front.nodes),
+        **facts,
         "features": {
             "shape": list(x_type.shape),
             "dtype": x_type.dtype.value,

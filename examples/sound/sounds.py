@@ -22,8 +22,8 @@ Array = NDArray[Any]
 RATE = 16000
 SAMPLES = 16896
 """Of a clip: what the network hears at once, 32 frames of mel.toml."""
-CALL = 2048
-"""Samples of one call of the converted network: four frames."""
+HOP, EVERY = 512, 4
+"""Samples from one frame to the next, and frames from one score to the next."""
 CALIBRATION_SEED, STREAM_SEED = 3, 4
 SNR_DB = (0.0, 30.0)
 LEVEL_DB = (-30.0, -6.0)
@@ -189,11 +189,15 @@ def clips(per_kind: int, seed: int) -> tuple[Array, Array]:
     return np.stack(made), np.array(kinds)
 
 
-def calls(sounds: Array) -> Array:
-    """Clips as calls of the network, int16 [clips, calls, CALL]: the last of each hears the whole clip and no other."""
-    count = -(-SAMPLES // CALL)
-    padded = np.pad(sounds, ((0, 0), (count * CALL - SAMPLES, 0)))
-    return padded.reshape(len(sounds), count, CALL)
+def stream(sounds: Array) -> Array:
+    """Clips one after the other as the network takes them, int16 [clips, scores, EVERY, HOP].
+
+    The last score of each has heard the whole clip, and no other.
+    """
+    score = EVERY * HOP
+    scores = -(-SAMPLES // score)
+    padded = np.pad(sounds, ((0, 0), (scores * score - SAMPLES, 0)))
+    return padded.reshape(len(sounds), scores, EVERY, HOP)
 
 
 def main() -> None:
@@ -206,7 +210,7 @@ def main() -> None:
             file.setsampwidth(2)
             file.setframerate(RATE)
             file.writeframes(sound.astype("<i2").tobytes())
-    np.savez_compressed(folder / "stream.npz", inputs=calls(clips(1, STREAM_SEED)[0]).reshape(-1, CALL))
+    np.savez_compressed(folder / "stream.npz", inputs=stream(clips(1, STREAM_SEED)[0]).reshape(-1, HOP))
 
 
 if __name__ == "__main__":

@@ -8,18 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.environmental_sound import (
-    CALL,
-    EXAMPLE,
-    PAGES,
-    TEST_SEED,
-    calls,
-    clips,
-    convert,
-    heard,
-    recorded,
-    tables,
-)
+from benchmarks.environmental_sound import EXAMPLE, PAGES, TEST_SEED, clips, convert, heard, recorded, tables
 from benchmarks.mlperf_tiny import TOLERANCE, rewrite
 from edgeq.cli import run as command
 from tests.tools import need
@@ -32,8 +21,7 @@ def test_emulated_cores_hear_at_the_recorded_cost(board: str, tmp_path: Path) ->
     need("unicorn", "zig")
     result, was = convert(board, tmp_path / "sound"), recorded()["boards"][board]
     sounds, labels = clips(1, TEST_SEED)
-    split = calls(sounds)
-    named = heard(result, split.reshape(-1, CALL)).reshape(*split.shape[:2], -1)[:, -1].argmax(1)
+    named = heard(result, sounds)[:, -1].argmax(1)
     assert (named == labels).sum() >= len(labels) - 1
     bench = result.bench()
     assert bench.instructions is not None and bench.stack_bytes is not None
