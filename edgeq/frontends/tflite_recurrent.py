@@ -89,17 +89,17 @@ def _float(call: Call, x: Value) -> tuple[str, dict[str, Attr], list[Value]]:
 
 
 def _int8(call: Call, x: Value) -> tuple[str, dict[str, Attr], list[Value]]:
-    y, state, cell = call.output_quantization(), call.tensor(OUTPUT_STATE), call.tensor(CELL_STATE)
-    assert y is not None and state is not None and cell is not None
-    hidden = _intermediates(call)
-    if {_numbers(state), _numbers(hidden)} != {(y.tensor_scale, y.tensor_zero_point)} or state.type != "INT8":
-        call.refuse("its state, its hidden numbers and its result have different scales")
+    state_tensor, cell = call.tensor(OUTPUT_STATE), call.tensor(CELL_STATE)
+    assert state_tensor is not None and cell is not None
+    hidden, state = _numbers(_intermediates(call)), _numbers(state_tensor)
+    if state_tensor.type != "INT8":
+        call.refuse(f"its state is {state_tensor.type}")
     scale, zero_point = _numbers(cell)
     bits = -log2(scale)
     if cell.type != "INT16" or zero_point or bits != int(bits):
         call.refuse(f"its cell is {cell.type} with the scale {scale}; int16 and a power of two are known")
     parts: list[Value] = []
-    for role, places, input_scale in (("weights", INPUT, x.scale), ("state_weights", STATE, y.tensor_scale)):
+    for role, places, input_scale in (("weights", INPUT, x.scale), ("state_weights", STATE, state[0])):
         arrays, scales = _gates(call, places, role), _weight_scales(call, places)
         units = arrays[0].shape[0]
         rows = Quantization(tuple(np.repeat(scales, units).tolist()), (0,) * (4 * units), 0)
@@ -110,7 +110,8 @@ def _int8(call: Call, x: Value) -> tuple[str, dict[str, Attr], list[Value]]:
         if bias.dtype != np.int32:
             call.refuse(f"has biases of type {bias.dtype}")
         parts.append(_named(call, "bias" if own else "state_bias", bias, sums))
-    return "litert_lstm", {**_attrs(call), "cell_bits": int(bits)}, [parts[0], parts[2], parts[1], parts[3]]
+    attrs = {**_attrs(call), "cell_bits": int(bits), "hidden": hidden, "state": state}
+    return "litert_lstm", attrs, [parts[0], parts[2], parts[1], parts[3]]
 
 
 def _weight_scales(call: Call, places: tuple[int, ...]) -> list[float]:

@@ -28,12 +28,14 @@ from edgeq.ops.registry import register
 class LitertLstm(Lstm):
     """As `lstm`, gates in the order i, o, f, g too; its weights are int8 with one scale per gate, its biases int32.
 
-    cell_bits: bits behind the point of the cell. cell_clip: the cell's largest size, 0 for no limit.
+    cell_bits: bits behind the point of the cell. cell_clip: the cell's largest size, 0 for no limit. hidden, state:
+    (scale, zero point) with which an output is rounded, and with which the next step reads it; None for those of the
+    output. Files have all three, calibrated apart.
     """
 
     name = "litert_lstm"
     summary = "LSTM of int8 files, as LiteRT computes it"
-    attributes: ClassVar = {"stateful": True, "cell_bits": 11, "cell_clip": 0.0}
+    attributes: ClassVar = {"stateful": True, "cell_bits": 11, "cell_clip": 0.0, "hidden": None, "state": None}
     natural_output = None
     only_natural_output = False
 
@@ -43,7 +45,8 @@ class LitertLstm(Lstm):
         bits = int(node.attrs["cell_bits"])
         if not 15 - MOST_INTEGER_BITS <= bits <= 15:
             raise ModelDataError(f"a cell with {bits} bits behind the point", where=node.name)
-        multiplier, shift = quantize_multiplier(2.0**-30 / y.scale)
+        hidden, state = (_numbers(node, name) for name in ("hidden", "state"))
+        multiplier, shift = quantize_multiplier(2.0**-30 / hidden[0])
         if shift > 0:
             raise ModelDataError("its output's scale is far too small", where=node.name)
         params: Params = {
@@ -55,12 +58,10 @@ class LitertLstm(Lstm):
             "cell_limit": limit_of(node, bits),
             "multiplier": multiplier,
             "shift": shift,
-            "output_zero_point": y.zero_point,
+            "output_zero_point": hidden[1],
+            "first_state": state[1],
         }
-        for side, index, scale, zero_point in (
-            ("input", 1, x.scale, x.zero_point),
-            ("state", 2, y.scale, y.zero_point),
-        ):
+        for side, index, scale, zero_point in (("input", 1, x.scale, x.zero_point), ("state", 2, *state)):
             params |= self._side(node, side, index, scale, zero_point)
         return params
 
@@ -81,9 +82,9 @@ class LitertLstm(Lstm):
         }
 
     def first_scratch(self, node: Node) -> Array:
-        """Cells of zero, then states at the output's zero point."""
+        """Cells of zero, then states of zero."""
         units = node.input(2).shape[1]
-        return np.concatenate([np.zeros(2 * units, np.int8), np.full(units, node.output.zero_point, np.int8)])
+        return np.concatenate([np.zeros(2 * units, np.int8), np.full(units, _numbers(node, "state")[1], np.int8)])
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
         p = node.params
@@ -104,5 +105,11 @@ class LitertLstm(Lstm):
             y = requantize(o * tanh16(cell, 15 - p["cell_bits"]), p["multiplier"], p["shift"]) + zero_point
             return np.clip(y, -128, 127), cell
 
-        first = np.stack([np.full(units, zero_point, np.int64), np.zeros(units, np.int64)])
+        first = np.stack([np.full(units, p["first_state"], np.int64), np.zeros(units, np.int64)])
         return [self._run(node, operand(inputs, 0).astype(np.int64), first, step).astype(np.int8)]
+
+
+def _numbers(node: Node, name: str) -> tuple[float, int]:
+    """(scale, zero point) of the attribute, or of the output."""
+    given = node.attrs[name]
+    return (node.output.scale, node.output.zero_point) if given is None else (float(given[0]), int(given[1]))

@@ -373,11 +373,13 @@ def sequence_lstm(d: Draw) -> bytes:
     states = [TensorSpec([1, units], "float32", is_variable=True) for _ in range(2)]
     inside: list[TensorSpec] = []
     if d.quantized:
-        hidden = TensorSpec([1, units], scale=y.scale, zero_point=y.zero_point, is_variable=True)
+        assert isinstance(y.scale, float)
+        state, rounded = d.one((y.scale, y.scale), (0.006, 0.007))
+        hidden = TensorSpec([1, units], scale=state, zero_point=y.zero_point, is_variable=True)
         bits = d.one(9, 10, 11, 11, 12, 14, 15)
         states = [hidden, TensorSpec([1, units], "int16", scale=2.0**-bits, is_variable=True)]
         inside = [TensorSpec([1], "int16", scale=2.0**-12) for _ in range(4)]
-        inside.append(TensorSpec([1], scale=y.scale, zero_point=y.zero_point))
+        inside.append(TensorSpec([1], scale=rounded, zero_point=d.one(y.zero_point, 5)))
     options = {"FusedActivationFunction": 4, "CellClip": d.one(0.0, 10.0, 0.7), "TimeMajor": major}
     none = [None]
     operands = [x, *weights[0], *weights[1], *none * 3, *biases, *none * 2, *states, *none * 4]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeq.errors import ModelFileError, UnsupportedError
+from edgeq.errors import ModelDataError, ModelFileError, UnsupportedError
 from edgeq.frontends.tflite import load_tflite
 from edgeq.ops.execute import run_integer
 from edgeq.ops.fixed16 import MOST_INTEGER_BITS, logistic16, tanh16
@@ -129,7 +129,7 @@ PEEPHOLE = TensorSpec([UNITS], "int16", scale=0.1, data=np.ones(UNITS))
         (_cell(dtype="int16", scale=0.01), UnsupportedError, "power of two"),
         (_cell(dtype="int8", scale=0.5), UnsupportedError, "its cell is INT8"),
         (lambda lstm: setattr(lstm, "intermediates", []), UnsupportedError, "0 numbers inside"),
-        (_with_operand(18, TensorSpec([1, UNITS], scale=0.1, is_variable=True)), UnsupportedError, "different scales"),
+        (_with_operand(18, TensorSpec([1, UNITS], "float32", is_variable=True)), ModelDataError, "needs one scale"),
     ],
 )
 def test_what_the_layer_cannot_be_says_so(

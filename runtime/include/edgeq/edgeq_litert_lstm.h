@@ -24,18 +24,19 @@ typedef struct {
   int32_t multiplier; /* from products of two Q0.15 numbers to the output */
   int32_t shift;      /* <= 0 */
   int32_t output_zero_point;
+  int32_t first_state;              /* an h of 0 */
   const int8_t *input_weights;      /* [rows][inputs] */
   const int32_t *input_bias;        /* [rows]; the input's zero point is in it */
   const int32_t *input_multipliers; /* [4], to Q3.12 */
   const int8_t *input_shifts;       /* [4] */
   const int8_t *state_weights;      /* [rows][units] */
-  const int32_t *state_bias;        /* [rows]; the output's zero point is in it */
+  const int32_t *state_bias;        /* [rows]; the state's zero point is in it */
   const int32_t *state_multipliers; /* [4] */
   const int8_t *state_shifts;       /* [4] */
 } edgeq_litert_lstm_t;
 
 /* Any shape. scratch: int16_t cell[units], int8_t h[units], int8_t successor[units]. With `stateful` it lasts from call
- * to call; otherwise every call starts from cells of 0 and states at the zero point. Input and output must not overlap.
+ * to call; otherwise every call starts from cells and states of 0. Input and output must not overlap.
  */
 void edgeq_litert_lstm_a8__c(const edgeq_litert_lstm_t *layer, const int8_t *input, int8_t *output, void *scratch);
 

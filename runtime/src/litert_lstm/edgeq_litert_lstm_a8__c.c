@@ -56,7 +56,7 @@ void edgeq_litert_lstm_a8__c(const edgeq_litert_lstm_t *layer, const int8_t *inp
   int8_t *const successor = h + units;
   if (!layer->stateful) {
     memset(cell, 0, (size_t)units * sizeof *cell);
-    memset(h, (int)(uint8_t)layer->output_zero_point, (size_t)units);
+    memset(h, (int)(uint8_t)layer->first_state, (size_t)units);
   }
   for (int32_t t = 0; t < layer->steps; t++) {
     for (int32_t unit = 0; unit < units; unit++) {
