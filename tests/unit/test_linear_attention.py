@@ -19,6 +19,7 @@ from edgeq.ops.execute import run_integer
 from edgeq.ops.linear_attention import MOST_KEYS, exact_denominator, weight_shift
 from edgeq.passes.pipeline import to_integer
 from edgeq.passes.stream import stream
+from edgeq.pipeline import compile_model
 from tests.tools import need
 from tests.unit.quantized_nodes import integers, lowered, random_arrays, reals, tensor
 
@@ -79,12 +80,10 @@ def test_calls_go_on_and_forget_the_oldest() -> None:
     arrays = [a.reshape(40, 1, -1) for a in random_arrays(whole, np.random.default_rng(2))]
     want = integers(whole, [a.reshape(1, 40, -1) for a in arrays])
     np.testing.assert_array_equal(integers(steps, arrays).reshape(want.shape), want)
-    long = MOST_KEYS + MOST_KEYS // 2 + 1
-    codes = np.ones((long, 1, 6), np.int8)
-    values = np.repeat(np.where(np.arange(long) < MOST_KEYS, 0, 96), 6).astype(np.int8).reshape(long, 1, 6)
-    y = integers(steps, [codes, codes, values])[:, 0, 0]
-    half = MOST_KEYS // 2
-    assert y[MOST_KEYS - 1] == 0 and y[-1] == round(96 * (half + 1) / (2 * half + 1))
+    finely, codes = layer(3, 1, 5, causal=True, stateful=True), np.ones((MOST_KEYS + 1, 1, 6), np.int8)
+    for place, kept in ((MOST_KEYS - 1, MOST_KEYS), (MOST_KEYS, MOST_KEYS // 2 + 1)):
+        values = np.where(np.arange(MOST_KEYS + 1) == place, 127, 0).astype(np.int8).repeat(6).reshape(-1, 1, 6)
+        assert integers(finely, [codes, codes, values])[place, 0, 0] == round(127 * 2**5 / kept)
 
 
 @pytest.mark.parametrize(("bits", "tokens", "scale"), [(32, 4, 1.0), (4, MOST_KEYS + 1, 1.0), (4, 4, 1e-9)])
@@ -202,3 +201,13 @@ def test_a_window_that_is_seen_whole_is_streamed_whole(tmp_path: Path) -> None:
     (got,) = run_integer(steps, {"x": frames}).values()
     (want,) = run_integer(whole, {"x": frames.reshape(2, 20, 72)}).values()
     np.testing.assert_array_equal(got[39], want[1])
+
+
+@pytest.mark.tools
+def test_sums_are_halved_in_c(tmp_path: Path) -> None:
+    need("cc")
+    result = compile_model(network(tmp_path / "net.onnx", True), "host", out=tmp_path / "c", stream=True)
+    frames = np.random.default_rng(0).integers(-128, 128, (MOST_KEYS + 50, 1, 72)).astype(np.float32)
+    # All means rise from 0 at that moment, and how fast tells how many keys are in the sums.
+    frames[:, :, 60:] = np.abs(frames[:, :, 60:]) * (np.arange(len(frames)) >= MOST_KEYS)[:, np.newaxis, np.newaxis]
+    assert result.verify(on=["host"], inputs={"x": frames}).bit_exact
