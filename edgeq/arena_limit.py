@@ -1,10 +1,11 @@
 """Kernels, patches and plan within a limit on the arena (`--max-ram`).
 
-Some fast kernels need scratch, or cannot write their output over their input. Where the fastest choice does not fit,
-every layer starts from the kernel that takes the least memory, and then gets the fastest one with which the plan still
-fits, the layers with most to gain first. Where even the least does not fit, or costs much, the first stage of the
-network runs in patches (edgeq/passes/patches.py): of all stages, heights and ways to treat the overlap, the one that
-fits with the fewest estimated instructions.
+Attention keeps the scores of fewer keys at a time (edgeq/attention_tiles.py). Some fast kernels need scratch, or cannot
+write their output over their input. Where the fastest choice does not fit, every layer starts from the kernel that
+takes the least memory, and then gets the fastest one with which the plan still fits, the layers with most to gain
+first. Where even the least does not fit, or costs much, the first stage of the network runs in patches
+(edgeq/passes/patches.py): of all stages, heights and ways to treat the overlap, the one that fits with the fewest
+estimated instructions.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from edgeq.attention_tiles import shrink_tiles
 from edgeq.errors import CapacityError, UnsupportedError
 from edgeq.ir.graph import Graph, Node
 from edgeq.kernels.select import Choice, Known, alternatives, select_kernels
@@ -73,6 +75,14 @@ def plan_within(graph: Graph, features: frozenset[str], goal: str, limit: int | 
     plan = plan_memory(graph, wanted)
     if limit is None or plan.arena_bytes <= limit:
         return Within(graph, wanted, plan)
+
+    def fits() -> bool:
+        return plan_memory(graph, _select(graph, features, goal)).arena_bytes <= limit
+
+    smaller = shrink_tiles(graph, fits)
+    wanted = _select(graph, features, goal)
+    if smaller:
+        return Within(graph, wanted, plan_memory(graph, wanted))
     layers = {id(n): n.name for n in graph.nodes}
     task = _Task(features, goal, limit)
     least = task.smallest(graph, wanted)

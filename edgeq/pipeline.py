@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeq.arena_limit import plan_within
+from edgeq.attention_tiles import attention_facts
 from edgeq.bench import Bench, bench_folder
 from edgeq.boards import Board, load_board
 from edgeq.build import build_folder, model_bytes
@@ -168,6 +169,7 @@ def compile_model(
         "stream": integer.meta.get("stream"),
         "sound": integer.meta.get("sound"),
         "patches": fitted.facts(),
+        "attention": attention_facts(fitted.graph, fitted.choices),
         "source": {
             "file": path.name,
             "sha256": digest,

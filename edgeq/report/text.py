@@ -162,6 +162,7 @@ def _cost(manifest: Manifest, sizes: Mapping[str, Any]) -> list[str]:
         *_state(manifest),
         ("scratch", _scratch(manifest)),
         *_patches(manifest),
+        *_attention(manifest),
     ]
     flash, ram = sizes.get("flash_bytes"), sizes.get("ram_bytes")
     if "text_bytes" in sizes:
@@ -188,6 +189,18 @@ def _cost(manifest: Manifest, sizes: Mapping[str, Any]) -> list[str]:
 def _state(manifest: Manifest) -> list[tuple[str, str]]:
     size = manifest["state_bytes"]
     return [("state", f"{number(size)} bytes, kept from run to run, beside the arena")] if size else []
+
+
+def _attention(manifest: Manifest) -> list[tuple[str, str]]:
+    """The tiles of keys that attention scores at a time, and the arena if it kept all scores."""
+    found = manifest.get("attention")
+    if not found:
+        return []
+    tiles = sorted({(layer["tile"], layer["keys"]) for layer in found["layers"]})
+    sizes = ", ".join(f"{tile} of {keys}" for tile, keys in tiles)
+    whole = number(found["split_arena_bytes"])
+    layers = count(len(found["layers"]), "layer")
+    return [("attention", f"{layers}, scores of {sizes} keys at a time; with all scores about {whole} bytes")]
 
 
 def _patches(manifest: Manifest) -> list[tuple[str, str]]:
