@@ -83,10 +83,10 @@ def tokens(count: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(0).integers(0, WORDS, (count, TOKENS))
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_rotary_positions_are_recognised_in_every_form(form: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "dynamo"), [*((form, False) for form in FORMS), ("neighbours", True)])
+def test_rotary_positions_are_recognised_in_every_form(form: str, dynamo: bool, tmp_path: Path) -> None:
     need("torch")
-    export(network(form), tmp_path / "m.onnx")
+    export(network(form), tmp_path / "m.onnx", dynamo)
     graph = prepared(tmp_path / "m.onnx")
     counted = Counter(node.op for node in graph.nodes)
     assert counted["rotary"] == 1 and not {"mul", "add", "sub", "concat", "slice"} & counted.keys()
@@ -96,10 +96,10 @@ def test_rotary_positions_are_recognised_in_every_form(form: str, tmp_path: Path
     assert np.abs(np.array(node.attrs["steps"]) - expected).max() < TURN * 1e-7
 
 
-@pytest.mark.parametrize(("form", "dynamo", "integer"), [("halves", True, "int64"), ("neighbours", False, "int32")])
-def test_networks_over_tokens_are_right_and_exact(form: str, dynamo: bool, integer: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "integer"), [("halves", "int64"), ("neighbours", "int32")])
+def test_networks_over_tokens_are_right_and_exact(form: str, integer: str, tmp_path: Path) -> None:
     need("torch", "cc", "onnxruntime")
-    export(network(form), tmp_path / "m.onnx", dynamo, integer)
+    export(network(form), tmp_path / "m.onnx", integer=integer)
     given = {"tokens": tokens(40).astype(integer)}
     result = compile_model(tmp_path / "m.onnx", "riscv", out=tmp_path / "c", calibrate=given)
     assert result.manifest["inputs"][0]["tokens"] == WORDS
