@@ -2,80 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tflite
 
-from tests.oracles.tflite_writer import OperatorSpec, TensorSpec, model, single_op_model
-
-
-class Draw:
-    """Random choices of one case. `quantized` says whether activations are int8 or float32."""
-
-    def __init__(self, seed: int, *, quantized: bool) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.quantized = quantized
-
-    def one(self, *choices: Any) -> Any:
-        return choices[int(self.rng.integers(len(choices)))]
-
-    def int(self, low: int, high: int) -> int:
-        """low..high, both included."""
-        return int(self.rng.integers(low, high + 1))
-
-    def scale(self) -> float:
-        return float(np.float32(np.exp(self.rng.uniform(np.log(0.004), np.log(0.4)))))
-
-    def zero_point(self) -> int:
-        return int(self.one(-128, 127, 0, self.int(-128, 127)))
-
-    def tensor(self, shape: Sequence[int], like: TensorSpec | None = None, **fixed: Any) -> TensorSpec:
-        """An activation with random quantization, or that of `like`."""
-        if not self.quantized:
-            return TensorSpec(shape, "float32")
-        scale, zero = (self.scale(), self.zero_point()) if like is None else (like.scale, like.zero_point)
-        return TensorSpec(shape, scale=fixed.get("scale", scale), zero_point=fixed.get("zero_point", zero))
-
-    def constant(self, shape: Sequence[int], like: TensorSpec | None = None) -> TensorSpec:
-        """A constant of the activations' type."""
-        spec = self.tensor(shape, like)
-        spec.data = self.rng.integers(-128, 128, shape) if self.quantized else self.rng.normal(size=shape)
-        return spec
-
-    def shape(self, rank: int, most: int = 6) -> list[int]:
-        """Batch 1, then random sizes."""
-        return [1, *(self.int(1, most) for _ in range(rank - 1))]
-
-    def activation(self) -> int:
-        a = tflite.ActivationFunctionType
-        return int(self.one(a.NONE, a.RELU, a.RELU6, a.RELU_N1_TO_1))
-
-    def weights(self, shape: Sequence[int], axis: int, x: TensorSpec, taps: int) -> list[TensorSpec]:
-        """Weights, a bias, and in `self.reach` the real size that sums have."""
-        channels = shape[axis]
-        if not self.quantized:
-            self.reach = 1.0
-            data = self.rng.normal(size=shape) / np.sqrt(taps)
-            return [TensorSpec(shape, "float32", data=data), TensorSpec([channels], "float32", data=np.ones(channels))]
-        per_channel = axis and self.one(True, True, False)
-        count = channels if per_channel or (axis == 0 and len(shape) == 4) else 1
-        scales = np.float32([self.scale() for _ in range(count)])
-        assert isinstance(x.scale, float)
-        biases = np.float32(x.scale) * scales
-        self.reach = float(np.sqrt(taps) * 60 * 60 * x.scale * np.exp(np.log(scales).mean()))
-        w = TensorSpec(shape, scale=scales, axis=axis, data=self.rng.integers(-127, 128, shape))
-        b = TensorSpec([channels], "int32", scale=biases, data=self.rng.integers(-2000, 2001, channels))
-        # TFLite refuses a convolution without bias, but not a dense or depthwise layer.
-        return [w, b][: 2 if axis == 0 and len(shape) == 4 else self.one(1, 2, 2)]
-
-    def result(self, shape: Sequence[int]) -> TensorSpec:
-        """The output of a layer with weights: sums fill its range about once."""
-        if not self.quantized:
-            return TensorSpec(shape, "float32")
-        scale = float(np.float32(self.reach / 60 * np.exp(self.rng.uniform(-1, 1))))
-        return TensorSpec(shape, scale=scale, zero_point=self.zero_point())
+from tests.oracles.tflite_draw import Draw
+from tests.oracles.tflite_sequences import batch_matmul, sequence_lstm
+from tests.oracles.tflite_writer import TensorSpec, single_op_model
 
 
 def _ints(values: Any) -> TensorSpec:
@@ -331,60 +266,6 @@ def resize_nearest(d: Draw) -> bytes:
     y = d.tensor([1, *size, x.shape[3]], x)
     options = d.one({}, {"AlignCorners": True}, {"HalfPixelCenters": True})
     return single_op_model("RESIZE_NEAREST_NEIGHBOR", [x], [y], options, [_ints(size)], version=3)
-
-
-def _matrix(shape: Sequence[int], *, swapped: bool) -> list[int]:
-    return [*shape[:-2], shape[-1], shape[-2]] if swapped else list(shape)
-
-
-def batch_matmul(d: Draw) -> bytes:
-    """Either factor may serve several products; the second may be constant, and then asymmetric."""
-    batch = d.one([1], [1, 3], [1, 2, 3])
-    rows, depth, columns = d.int(1, 6), d.int(1, 12), d.int(1, 6)
-    adjoint = {"AdjX": d.one(False, True), "AdjY": d.one(False, True)}
-    fewer = d.one(batch, batch, [1] * len(batch), [])
-    left, right = d.one((batch, fewer), (batch, fewer), (fewer, batch))
-    a = d.tensor(_matrix([*left, rows, depth], swapped=adjoint["AdjX"]))
-    b = d.tensor(_matrix([*right, depth, columns], swapped=adjoint["AdjY"]))
-    reach = np.sqrt(depth) * 4000 * a.scale * b.scale if d.quantized else 0
-    if d.int(0, 1):
-        b = d.constant(b.shape, None if not d.quantized else TensorSpec([], scale=b.scale, zero_point=d.one(0, 0, 5)))
-    y = d.tensor([*batch, rows, columns], scale=float(np.float32(reach / d.int(30, 120))))
-    return single_op_model("BATCH_MATMUL", [a, b], [y], adjoint, version=3)
-
-
-def sequence_lstm(d: Draw) -> bytes:
-    """Samples follow each other: the state lives on in variables."""
-    inputs, units, steps, major = d.int(1, 7), d.int(1, 8), d.int(1, 4), d.one(False, True)
-    x = d.tensor([steps, 1, inputs] if major else [1, steps, inputs])
-    y = d.tensor([steps, 1, units] if major else [1, steps, units], scale=d.one(1 / 128, 0.005, 0.02))
-    weights: list[list[TensorSpec]] = []
-    for columns in (inputs, units):
-        shapes = [[units, columns]] * 4
-        if d.quantized:
-            sizes = [float(np.float32(np.exp(d.rng.uniform(-7, -3)))) for _ in shapes]
-            data = [d.rng.integers(-127, 128, s) for s in shapes]
-            weights.append([TensorSpec(s, scale=z, data=w) for s, z, w in zip(shapes, sizes, data, strict=True)])
-        else:
-            weights.append([TensorSpec(s, "float32", data=d.rng.normal(size=s)) for s in shapes])
-    kind = "int32" if d.quantized else "float32"
-    reach = d.one(0, 100, 3000) if d.quantized else 1.0
-    biases = [TensorSpec([units], kind, data=np.rint(d.rng.normal(size=units) * reach)) for _ in range(4)]
-    states = [TensorSpec([1, units], "float32", is_variable=True) for _ in range(2)]
-    inside: list[TensorSpec] = []
-    if d.quantized:
-        assert isinstance(y.scale, float)
-        state, rounded = d.one((y.scale, y.scale), (0.006, 0.007))
-        hidden = TensorSpec([1, units], scale=state, zero_point=y.zero_point, is_variable=True)
-        bits = d.one(9, 10, 11, 11, 12, 14, 15)
-        states = [hidden, TensorSpec([1, units], "int16", scale=2.0**-bits, is_variable=True)]
-        inside = [TensorSpec([1], "int16", scale=2.0**-12) for _ in range(4)]
-        inside.append(TensorSpec([1], scale=rounded, zero_point=d.one(y.zero_point, 5)))
-    options = {"FusedActivationFunction": 4, "CellClip": d.one(0.0, 10.0, 0.7), "TimeMajor": major}
-    none = [None]
-    operands = [x, *weights[0], *weights[1], *none * 3, *biases, *none * 2, *states, *none * 4]
-    name = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-    return model([OperatorSpec(name, operands, [y], options, 2, intermediates=inside)], [x], [y])
 
 
 def arg_max(d: Draw) -> bytes:

@@ -16,7 +16,8 @@ from edgeq.errors import EdgeqError, InternalError, ModelFileError
 from edgeq.frontends.detect import load_model
 from edgeq.frontends.tflite import load_tflite
 from edgeq.ir.verify import verify_structure
-from tests.oracles.tflite_cases import BOTH, INT8_ONLY, Draw
+from tests.oracles.tflite_cases import BOTH, INT8_ONLY
+from tests.oracles.tflite_draw import Draw
 from tests.tools import has, shared
 
 SECONDS = 18.0

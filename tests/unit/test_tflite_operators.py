@@ -18,7 +18,8 @@ from edgeq.ops.execute import run_integer, run_real
 from edgeq.passes.check import check_graph
 from edgeq.passes.pipeline import to_integer
 from tests.oracles.litert import LiteRt, random_inputs
-from tests.oracles.tflite_cases import BOTH, INT8_ONLY, Draw
+from tests.oracles.tflite_cases import BOTH, INT8_ONLY
+from tests.oracles.tflite_draw import Draw
 from tests.oracles.tflite_writer import TensorSpec, single_op_model
 from tests.tools import need, shared
 
