@@ -132,7 +132,8 @@ void edgeq_conv2d_a8_w4_4x2__dsp(const edgeq_conv2d_t *layer, const int8_t *inpu
 void edgeq_conv2d_a8_w2_4x2__dsp(const edgeq_conv2d_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* int16 in, out, or both, any shape; the weights as written above. Zero points of int16 are 0, and clamp_min and
- * clamp_max in [-32768, 32767] for an int16 output. |accumulators| fit 32 bits (proved by the converter). */
+ * clamp_max in [-32768, 32767] for an int16 output. |accumulators| fit 32 bits (proved by the converter).
+ * scratch: one input element per tap of a group. */
 void edgeq_conv2d_a8_w8_to16__c(const edgeq_conv2d_t *layer, const int8_t *input, int16_t *output, void *scratch);
 void edgeq_conv2d_a16_w8_to8__c(const edgeq_conv2d_t *layer, const int16_t *input, int8_t *output, void *scratch);
 void edgeq_conv2d_a16_w8_to16__c(const edgeq_conv2d_t *layer, const int16_t *input, int16_t *output, void *scratch);

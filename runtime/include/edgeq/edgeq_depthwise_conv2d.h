@@ -134,7 +134,8 @@ void edgeq_depthwise_conv2d_a8_w8_4ch__v7m(const edgeq_depthwise_conv2d_t *layer
                                            void *scratch);
 
 /* int16 in, out, or both, any shape; the weights as written above. Zero points of int16 are 0, and clamp_min and
- * clamp_max in [-32768, 32767] for an int16 output. |accumulators| fit 32 bits (proved by the converter). */
+ * clamp_max in [-32768, 32767] for an int16 output. |accumulators| fit 32 bits (proved by the converter).
+ * scratch: 4 bytes per output channel. */
 void edgeq_depthwise_conv2d_a8_w8_to16__c(const edgeq_depthwise_conv2d_t *layer, const int8_t *input, int16_t *output,
                                           void *scratch);
 void edgeq_depthwise_conv2d_a16_w8_to8__c(const edgeq_depthwise_conv2d_t *layer, const int16_t *input, int8_t *output,

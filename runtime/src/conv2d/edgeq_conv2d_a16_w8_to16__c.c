@@ -1,6 +1,6 @@
-/* Convolutions of any shape, int16 to int16: the plain kernel of int8 with other types. */
+/* Convolutions of any shape, int16 to int16, window by window. */
 #define EDGEQ_KERNEL edgeq_conv2d_a16_w8_to16__c
 #define EDGEQ_INPUT int16_t
 #define EDGEQ_OUTPUT int16_t
 
-#include "any_width.h"
+#include "wide_window.h"
