@@ -37,16 +37,27 @@ def test_readme_shows_the_recorded_figures() -> None:
     assert rewrite(page, tables(recorded())) == page, "run make bench"
 
 
+SHARES = {
+    "cortex-m0plus": {"ic": 0.55, "kws": 0.55, "vww": 0.55, "ad": 0.65},
+    "cortex-m3": {"ic": 0.70, "kws": 0.65, "vww": 0.60, "ad": 0.70},
+    "cortex-m4": {"ic": 0.52, "kws": 0.50, "vww": 0.52, "ad": 0.50},
+    "cortex-m7": {"ic": 0.52, "kws": 0.50, "vww": 0.52, "ad": 0.50},
+    "cortex-m55": {"ic": 0.80, "kws": 0.75, "vww": 0.75, "ad": 0.90},
+}
+"""The most that a network may take of CMSIS-NN's instructions."""
+
+
 @pytest.mark.parametrize("board", PEER["instructions"])
-def test_recorded_instructions_are_no_more_than_cmsis_nn(board: str) -> None:
+def test_recorded_instructions_are_a_share_of_those_of_cmsis_nn(board: str) -> None:
     for model, peer in PEER["instructions"][board].items():
-        assert recorded()[board][model]["speed"]["instructions"] <= peer, model
+        assert recorded()[board][model]["speed"]["instructions"] <= SHARES[board][model] * peer, model
 
 
-def test_recorded_code_is_smaller_than_cmsis_nn() -> None:
+def test_recorded_code_is_smaller_than_that_of_cmsis_nn() -> None:
     for board, row in PEER["text_bytes"].items():
         for model, peer in row.items():
-            assert recorded()[board][model]["size"]["text_bytes"] < peer, (board, model)
+            for goal, share in (("size", 0.6), ("speed", 1.0)):
+                assert recorded()[board][model][goal]["text_bytes"] <= share * peer, (board, model, goal)
 
 
 def test_riscv_stays_under_five_instructions_per_mac() -> None:
@@ -60,5 +71,5 @@ def test_recorded_costs_without_dead_channels(board: str, model: str) -> None:
     """Half of the MACs go, but from the cheap end: the first ten layers, which stay whole, take more per MAC."""
     whole, rest = (recorded()[board][model][goal] for goal in ("speed", NARROWED))
     assert rest["macs"] <= 0.51 * whole["macs"]
-    assert rest["instructions"] <= {"cortex-m55": 0.73, "riscv-rvv": 0.82}.get(board, 0.63) * whole["instructions"]
+    assert rest["instructions"] <= {"cortex-m55": 0.71, "riscv-rvv": 0.78}.get(board, 0.63) * whole["instructions"]
     assert rest["rodata_bytes"] <= 0.20 * whole["rodata_bytes"]
