@@ -120,11 +120,13 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         shapes = [(RECURRENT[row.name] * 4, 8), (RECURRENT[row.name] * 4, 4), *[(RECURRENT[row.name] * 4,)] * 2]
         frames = Value("x", TensorType((1, 6, 8), DType.INT8, SAME_QUANTIZATION))
         return [frames, *(_constant(f"c{i}", np.ones(s), DType.INT16, SAME_QUANTIZATION) for i, s in enumerate(shapes))]
+    if row.name == "linear_attention":
+        return [Value(n, TensorType((1, 6, 8), DType.INT8, SAME_QUANTIZATION)) for n in ("queries", "keys", "values")]
     if row.name == "gather":
         table = _constant("table", np.arange(40).reshape(5, 8), DType.INT8, SAME_QUANTIZATION)
         return [table, Value("places", TensorType((1, 6), DType.INT32))]
-    if row.name == "linear_attention":
-        return [Value(n, TensorType((1, 6, 8), DType.INT8, SAME_QUANTIZATION)) for n in ("queries", "keys", "values")]
+    if row.name == "sound_features":
+        return [Value("samples", TensorType((1, 800), DType.INT16, Quantization.per_tensor(2.0**-15, 0)))]
     if row.name == "delay_line":
         return [image, _constant("first", np.full((1, 1, 6, 8), -3), DType.INT8, SAME_QUANTIZATION)]
     if row.name in ("layer_norm", "group_norm"):
