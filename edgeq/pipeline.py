@@ -111,7 +111,7 @@ def compile_model(
     optimize: str = "balanced",
     require_int: bool = False,
     keep_dead: bool = False,
-    split_attention: bool = False,
+    attention: str = "fused",
     max_ram: int | None = None,
     stream: bool = False,
     features: Path | str | SoundSettings | None = None,
@@ -129,12 +129,13 @@ def compile_model(
     seed: how a float model is quantized (docs/quantization.md); None: as the plan says, else "auto", the format's
     default, 0. require_int: refuse
     models with float operators instead of quantizing them. keep_dead: compute channels too that never change or that
-    nothing reads. split_attention: compute attention as products and a softmax, with a matrix of scores. max_ram: the
-    most bytes that the arena may take, with slower kernels if need be. stream: of a network over a window of time, take
-    only the newest frames per call and keep what is still needed of older ones. features: what a network that listens
-    was trained on, as a TOML file or an object: the C takes samples of sound, and computes the features too
-    (docs/sound.md); `calibrate` may then hold sounds. every: frames of features from one score to the next. dimensions:
-    values for dynamic dimensions by name.
+    nothing reads. attention: how a float model's is computed: as one operator (fused), with probabilities that are
+    powers of two (log2), or as products and a softmax with a matrix of scores (split). max_ram: the most bytes that the
+    arena may take, with slower kernels if need be. stream: of a network over a window of time, take only the newest
+    frames per call and keep what is still needed of older ones. features: what a network that listens was trained on,
+    as a TOML file or an object: the C takes samples of sound, and computes the features too (docs/sound.md);
+    `calibrate` may then hold sounds. every: frames of features from one score to the next. dimensions: values for
+    dynamic dimensions by name.
     Raises EdgeqError; then `out` is as it was.
     """
     path = Path(model)
@@ -145,7 +146,7 @@ def compile_model(
     target = board if isinstance(board, Board) else load_board(board)
     c_name = check_name(name) if name else default_name(path)
     graph = load_model(path, dimensions=dimensions)
-    prepare(graph, split_attention)
+    prepare(graph, attention)
     hears = _given_features(features, every)
     if hears is not None and is_sound(calibrate):
         calibrate = _heard_calibration(graph, calibrate, hears)

@@ -58,7 +58,12 @@ from edgeq.cli.progress import progress_bar
 @click.option("--require-int", is_flag=True, help="Refuse models that are not quantized already.")
 @click.option("--keep-dead", is_flag=True, help="Compute channels too that never change or that nothing reads.")
 @click.option(
-    "--split-attention", is_flag=True, help="Compute attention as products and a softmax, with a matrix of scores."
+    "--attention",
+    type=click.Choice(["fused", "log2", "split"]),
+    default="fused",
+    show_default=True,
+    help="How a float model's attention is computed: as one operator, with probabilities that are powers of two, or as "
+    "products and a softmax with a matrix of scores.",
 )
 @click.option(
     "--max-ram", type=click.IntRange(1), metavar="BYTES", help="The most that the arena may take, if need be slower."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeq.errors import UnsupportedError
+from edgeq.errors import UnsupportedError, UsageError
 from edgeq.ir.graph import Graph
 from edgeq.passes.align_quantization import align_quantization
 from edgeq.passes.borders import remove_borders
@@ -10,16 +10,23 @@ from edgeq.passes.check import check_graph, check_quantized
 from edgeq.passes.lower import lower
 from edgeq.passes.simplify import simplify
 
+ATTENTION = ("fused", "log2", "split")
 
-def prepare(graph: Graph, split_attention: bool = False) -> None:
+
+def prepare(graph: Graph, attention: str = "fused") -> None:
     """What every imported graph goes through: borders become integers, exporters' detours vanish.
 
-    split_attention: leaves attention as two products and a softmax.
+    attention: `split` leaves it as two products and a softmax, `fused` makes one operator of them, `log2` one whose
+    probabilities are powers of two. Raises UsageError for anything else.
     """
+    if attention not in ATTENTION:
+        raise UsageError(f"{attention!r} is no way to compute attention", hint=f"use one of: {', '.join(ATTENTION)}")
     check_graph(graph, "import")
-    simplify(graph, split_attention)
+    simplify(graph, attention)
     remove_borders(graph)
-    simplify(graph, split_attention)
+    simplify(graph, attention)
+    for node in (n for n in graph.nodes if n.op == "attention"):
+        node.attrs["log2"] = attention == "log2"
     check_graph(graph, "simplify")
     if not graph.nodes or any(o.is_constant for o in graph.outputs):
         raise UnsupportedError(

@@ -55,10 +55,10 @@ MAX_ROUNDS = 50
 """Real networks settle in three; a graph is right after every pass, so that stopping early is safe."""
 
 
-def simplify(graph: Graph, split_attention: bool = False) -> None:
+def simplify(graph: Graph, attention: str = "fused") -> None:
     """In place. Computes the same reals (quantized graphs: the same integers) with fewer nodes.
 
-    split_attention: leaves attention as two products and a softmax.
+    attention: see `prepare`.
     """
     exact = is_fake_quantized(graph)
     while True:
@@ -66,7 +66,7 @@ def simplify(graph: Graph, split_attention: bool = False) -> None:
         if exact:
             break
         # Once all else is settled: what stands around the products decides what can be read by strides.
-        last = (expand_batch_norm,) if split_attention else (expand_batch_norm, recompose_attention)
+        last = (expand_batch_norm,) if attention == "split" else (expand_batch_norm, recompose_attention)
         found = next((step for step in last if step(graph)), None)
         if found is None:
             break

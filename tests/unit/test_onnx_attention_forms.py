@@ -119,7 +119,8 @@ def test_attention_keeps_no_matrix_of_scores(tmp_path: Path) -> None:
     def converted(name: str, **more: Any) -> Any:
         return compile_model(tmp_path / "m.onnx", "riscv", out=tmp_path / name, **options, **more)
 
-    whole, split = converted("whole"), converted("split", split_attention=True)
+    whole, split = converted("whole"), converted("split", attention="split")
+    coarse = converted("coarse", attention="log2")
     limit = whole.manifest["arena_bytes"] - 600
     tiled = converted("tiled", max_ram=limit)
     told = [r.manifest["attention"] for r in (whole, tiled, split)]
@@ -130,7 +131,26 @@ def test_attention_keeps_no_matrix_of_scores(tmp_path: Path) -> None:
     assert told[0]["split_arena_bytes"] > HEADS * tokens**2
     assert f"scores of 16 of {tokens} keys at a time" in tiled.report
     given = {"x": inputs[16:]}
-    proofs = [r.verify(on=("host",), inputs=given, reference="original") for r in (whole, tiled, split)]
+    proofs = [r.verify(on=("host",), inputs=given, reference="original") for r in (whole, tiled, split, coarse)]
     assert all(p.bit_exact for p in proofs)
-    exactly, same, apart = [p.reference["sqnr_db"] for p in proofs]
-    assert exactly == same > apart
+    exactly, same, apart, rough = [p.reference["sqnr_db"] for p in proofs]
+    assert exactly == same > apart and exactly > rough > 20
+
+
+@pytest.mark.tools
+def test_keys_lose_what_all_tokens_share(tmp_path: Path) -> None:
+    """The float network stays the same; where keys have an offset, integers come nearer to it."""
+    need("torch", "cc", "onnxruntime")
+    made = network("causal", 24)
+    made.qkv.bias.data[WIDTH : 2 * WIDTH] = 40.0 * made.qkv.bias.data.new_tensor([1, -1] * (WIDTH // 2))
+    inputs = np.random.default_rng(4).normal(size=(48, 24, WIDTH)).astype(np.float32)
+    export(made, inputs[:1], tmp_path / "m.onnx")
+    sqnr = []
+    for name in ("none", "keys"):
+        result = compile_model(
+            tmp_path / "m.onnx", "host", out=tmp_path / name, calibrate={"x": inputs[:32]}, methods=name
+        )
+        proof = result.verify(on=("host",), inputs={"x": inputs[32:]}, reference="original")
+        assert proof.bit_exact and proof.reference is not None
+        sqnr.append(proof.reference["sqnr_db"])
+    assert sqnr[1] > sqnr[0] + 10
