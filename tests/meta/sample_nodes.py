@@ -211,7 +211,7 @@ def sample_for(kernel: Kernel, row: Operator) -> Node:
 
 def is_wide(kernel: Kernel) -> bool:
     """Whether the kernel's input or output is int16."""
-    return kernel.output_bits == 16 or kernel.parts.activations == "a16"
+    return kernel.output_bits == 16 or f"edgeq_{kernel.op}_a16_" in kernel.name  # names may be wrong on purpose
 
 
 def runs_wide(kernel: Kernel, row: Operator) -> bool:
