@@ -12,12 +12,13 @@ from edgeq.frontends.tflite_fold import FOLDS
 from edgeq.frontends.tflite_importer import Importer
 from edgeq.frontends.tflite_layers import LAYERS
 from edgeq.frontends.tflite_moves import MOVES
+from edgeq.frontends.tflite_norms import NORMS
 from edgeq.frontends.tflite_products import PRODUCTS
 from edgeq.frontends.tflite_recurrent import RECURRENT
 from edgeq.frontends.tflite_state import VARIABLES, convert_line, find_lines
 from edgeq.ir.graph import Graph
 
-ROWS = {**LAYERS, **MOVES, **PRODUCTS, **RECURRENT, **VARIABLES}
+ROWS = {**LAYERS, **MOVES, **NORMS, **PRODUCTS, **RECURRENT, **VARIABLES}
 """Every operator that is converted, by its name in the schema."""
 
 

@@ -85,7 +85,7 @@ def _normalization(graph: Graph, node: Node) -> bool:
     """
     uses = Uses(graph)
     if is_plain(node, "div"):
-        found = _root(uses, node.input(1), 0.5)
+        found = root_of(uses, node.input(1), 0.5)
         d = node.input(0)
     elif is_plain(node, "mul"):
         sides = [(node.input(1 - at), _inverse_root(uses, node.input(at))) for at in (0, 1)]
@@ -95,7 +95,7 @@ def _normalization(graph: Graph, node: Node) -> bool:
     if found is None or found[0] is not d or d.is_constant:
         return False
     axes, rank = found[2], len(d.shape)
-    x = _deviation(uses, d, axes)
+    x = deviation_of(uses, d, axes)
     if axes != (rank - 1,):
         kept = [a for a in range(1, rank) if a not in axes]
         if x is None or 0 in axes or len(kept) != 1:
@@ -132,13 +132,13 @@ def _inverse_root(uses: Uses, value: Value) -> Root | None:
     if maker is None:
         return None
     if maker.op == "div":
-        return _root(uses, maker.input(1), 0.5) if real_number(maker.optional(0)) == 1.0 else None
+        return root_of(uses, maker.input(1), 0.5) if real_number(maker.optional(0)) == 1.0 else None
     if maker.attrs["exponent"] == -0.5:
-        return _root(uses, value, -0.5)
-    return _root(uses, maker.input(0), 0.5) if maker.attrs["exponent"] == -1.0 else None
+        return root_of(uses, value, -0.5)
+    return root_of(uses, maker.input(0), 0.5) if maker.attrs["exponent"] == -1.0 else None
 
 
-def _root(uses: Uses, value: Value, exponent: float) -> Root | None:
+def root_of(uses: Uses, value: Value, exponent: float) -> Root | None:
     """(d, epsilon, axes) of (mean(d^2) + epsilon) ** exponent over the axes."""
     root = uses.private_producer(value, "power")
     if root is None or root.attrs["exponent"] != exponent:
@@ -163,7 +163,7 @@ def _averaged_axes(mean: Node) -> tuple[int, ...] | None:
     return tuple(sorted({a % rank for a in mean.attrs["axes"]})) if mean.attrs["keepdims"] else None
 
 
-def _deviation(uses: Uses, d: Value, axes: tuple[int, ...]) -> Value | None:
+def deviation_of(uses: Uses, d: Value, axes: tuple[int, ...]) -> Value | None:
     """x where d is x - mean(x) over the axes."""
     difference = uses.producer(d)
     if difference is None or not is_plain(difference, "sub"):

@@ -14,6 +14,7 @@ from edgeq.passes.fold_constants import fold_constants
 from edgeq.passes.fuse_activations import fuse_activations
 from edgeq.passes.fuse_attention import fuse_attention
 from edgeq.passes.fuse_pad import fuse_pad
+from edgeq.passes.gather_normalization import gather_normalization
 from edgeq.passes.merge_duplicates import merge_duplicates
 from edgeq.passes.merge_reshapes import merge_reshapes
 from edgeq.passes.recompose_activations import recompose_activations
@@ -37,6 +38,7 @@ ROUND: tuple[Pass, ...] = (
     sink_reshapes,
     recompose_activations,
     recompose_normalization,
+    gather_normalization,
     use_depthwise,
     fold_batch_norm,
     fold_affine,

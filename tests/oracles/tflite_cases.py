@@ -10,7 +10,7 @@ import tflite
 
 from tests.oracles.tflite_draw import Draw
 from tests.oracles.tflite_sequences import batch_matmul, sequence_lstm
-from tests.oracles.tflite_writer import TensorSpec, single_op_model
+from tests.oracles.tflite_writer import OperatorSpec, TensorSpec, model, single_op_model
 
 
 def _ints(values: Any) -> TensorSpec:
@@ -311,6 +311,7 @@ BOTH: dict[str, Callable[[Draw], bytes]] = {
     "HARD_SWISH": _unary_v1("HARD_SWISH"),
     "LOGISTIC": _unary("LOGISTIC", scale=1 / 256, zero_point=-128),
     "TANH": _unary("TANH", scale=1 / 128, zero_point=0),
+    "GELU": _unary("GELU", lambda d: {"Approximate": d.one(False, True)}),
     "ARG_MAX": arg_max,
 }
 """Operators that exist in int8 and in float."""
@@ -322,3 +323,36 @@ def quantize(d: Draw) -> bytes:
 
 
 INT8_ONLY: dict[str, Callable[[Draw], bytes]] = {"QUANTIZE": quantize}
+
+
+def _of_squares(op: str) -> Callable[[Draw], bytes]:
+    """Roots of negative numbers are not defined."""
+
+    def build(d: Draw) -> bytes:
+        x = d.tensor(d.shape(3))
+        square, y = d.tensor(x.shape), d.tensor(x.shape)
+        return model([OperatorSpec("SQUARE", [x], [square]), OperatorSpec(op, [square], [y])], [x], [y])
+
+    return build
+
+
+def squared_difference(d: Draw) -> bytes:
+    x = d.tensor(d.shape(3))
+    return single_op_model("SQUARED_DIFFERENCE", [x, d.tensor([*x.shape[:2], 1])], [d.tensor(x.shape)])
+
+
+def quotient(d: Draw) -> bytes:
+    x = d.tensor(d.shape(3))
+    divisor = TensorSpec([x.shape[2]], "float32", data=d.rng.uniform(0.5, 2.0, x.shape[2]))
+    return single_op_model("DIV", [x, divisor], [d.tensor(x.shape)])
+
+
+FLOAT_ONLY: dict[str, Callable[[Draw], bytes]] = {
+    "DIV": quotient,
+    "NEG": _unary_v1("NEG"),
+    "RSQRT": _of_squares("RSQRT"),
+    "SQRT": _of_squares("SQRT"),
+    "SQUARE": _unary_v1("SQUARE"),
+    "SQUARED_DIFFERENCE": squared_difference,
+}
+"""Operators that are converted in float models only."""

@@ -30,6 +30,8 @@ OPTION_TABLES = {
     "DEQUANTIZE": "DequantizeOptions",
     "EXPAND_DIMS": "ExpandDimsOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
+    "DIV": "DivOptions",
+    "GELU": "GeluOptions",
     "GATHER": "GatherOptions",
     "HARD_SWISH": "HardSwishOptions",
     "LEAKY_RELU": "LeakyReluOptions",

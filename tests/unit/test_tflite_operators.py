@@ -18,7 +18,7 @@ from edgeq.ops.execute import run_integer, run_real
 from edgeq.passes.check import check_graph
 from edgeq.passes.pipeline import to_integer
 from tests.oracles.litert import LiteRt, random_inputs
-from tests.oracles.tflite_cases import BOTH, INT8_ONLY
+from tests.oracles.tflite_cases import BOTH, FLOAT_ONLY, INT8_ONLY
 from tests.oracles.tflite_draw import Draw
 from tests.oracles.tflite_writer import TensorSpec, single_op_model
 from tests.tools import need, shared
@@ -70,17 +70,17 @@ def test_any_int8_operator_gives_the_bits_of_litert(op: str, seed: int) -> None:
     assert_same_bits(op, seed)
 
 
-@pytest.mark.parametrize("op", BOTH)
+@pytest.mark.parametrize("op", BOTH | FLOAT_ONLY)
 def test_float_operators_agree_with_litert(op: str) -> None:
     need("litert")
     for seed in GRID:
-        for ours, theirs in both_outputs(BOTH[op](Draw(seed, quantized=False)), seed, quantized=False):
+        for ours, theirs in both_outputs((BOTH | FLOAT_ONLY)[op](Draw(seed, quantized=False)), seed, quantized=False):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5, err_msg=f"{op}, seed {seed}")
 
 
 def test_every_converted_operator_has_cases() -> None:
     """DEQUANTIZE stands at the border only, where test_tflite looks at it; variables are test_tflite_state's."""
-    assert set(ROWS) - {"DEQUANTIZE"} - set(VARIABLES) == {op.split(" ")[0] for op in BOTH | INT8_ONLY}
+    assert set(ROWS) - {"DEQUANTIZE"} - set(VARIABLES) == {op.split(" ")[0] for op in BOTH | FLOAT_ONLY | INT8_ONLY}
 
 
 def unequal_tensors(graph: Graph, oracle: LiteRt, samples: int, *, tolerance: float | None) -> list[str]:
