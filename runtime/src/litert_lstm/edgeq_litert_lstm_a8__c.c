@@ -1,6 +1,6 @@
 /* LSTM of int8 TFLite files, of any shape.
  *
- * Cost: about 5 instructions per MAC, and some 700 per unit and step: five functions in fixed point. */
+ * Cost: 4 to 5 instructions per MAC, and some 1,300 per unit and step: five functions in fixed point. */
 #include "edgeq/edgeq_litert_lstm.h"
 
 #include <string.h>

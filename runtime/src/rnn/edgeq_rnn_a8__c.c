@@ -1,6 +1,6 @@
 /* Vanilla RNN of any shape.
  *
- * Cost: about 6 instructions per MAC, and some 70 per unit and step; the loads limit it. */
+ * Cost: 5 to 7 instructions per MAC, and some 130 per unit and step; the loads limit it. */
 #include "edgeq/edgeq_rnn.h"
 
 #include <string.h>
