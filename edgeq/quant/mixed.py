@@ -5,9 +5,10 @@ way round: an 8-bit tensor loses most by values beyond any that calibration saw,
 there are none. Noise is that of the outputs (before a softmax) with every tensor rounded as its format says and real
 arithmetic between; weights are rounded to int8 throughout.
 
-First every output that may be int16 is, and each in turn becomes int8: the noise that it adds ranks it. Then all
+First every tensor that may be int16 is, and each in turn becomes int8: the noise that it adds ranks it. Then all
 begin as int8, and become int16 in that order until the target is reached; without one, until what is left to gain is
-GAIN. Last, those that the others have made superfluous go back, the largest tensors first.
+GAIN. Outputs of the network come before all others: they cost nothing but their bytes, and no layer behind them makes
+up for a score that was cut off. Last, those that the others have made superfluous go back, the largest tensors first.
 """
 
 from __future__ import annotations
@@ -97,10 +98,14 @@ def choose_widths(work: Work, wanted: Wanted) -> Choice:
     lowest, highest = measure(()), measure(names)
     # What a tensor adds when it alone has 8 bits.
     added = {name: measure([other for other in names if other != name]) - highest for name in names}
-    chosen = names if wanted.everywhere else _enough(names, added, measure, wanted.target, highest)
+    ends = [node.name for node in able if work.real.is_output(node.output)]
+    order = sorted(names, key=lambda name: (name not in ends, -added[name]))
+    limit = measure.noise_at(wanted.target, highest)
+    chosen = names if wanted.everywhere else _enough(order, measure, limit)
     if not wanted.everywhere:
-        limit = max(measure.noise_at(wanted.target, highest), measure(chosen))
-        for node in sorted((n for n in able if n.name in chosen), key=lambda n: -n.output.type.elements):
+        limit = max(limit, measure(chosen))
+        inner = [n for n in able if n.name in chosen and n.name not in ends]
+        for node in sorted(inner, key=lambda n: -n.output.type.elements):
             rest = [name for name in chosen if name != node.name]
             if measure(rest) <= limit:
                 chosen = rest
@@ -118,17 +123,8 @@ def choose_widths(work: Work, wanted: Wanted) -> Choice:
     return Choice(with_wide(work.plan, chosen), at_int8, as_chosen, at_int16, tensors)
 
 
-def _enough(
-    names: Sequence[str],
-    added: Mapping[str, float],
-    measure: Callable[[Sequence[str]], float],
-    target: float | None,
-    highest: float,
-) -> list[str]:
-    """The first tensors in the order of what they add that keep the noise under the limit; all where none do."""
-    assert isinstance(measure, _Measure)
-    limit = measure.noise_at(target, highest)
-    order = sorted(names, key=lambda name: -added[name])
+def _enough(order: Sequence[str], measure: Callable[[Sequence[str]], float], limit: float) -> list[str]:
+    """The first tensors in this order that keep the noise under the limit; all where none do."""
     low, high = 0, len(order)  # noise falls with more of them, but for chance: so halving finds a place where it passes
     while low < high:
         middle = (low + high) // 2
@@ -136,7 +132,7 @@ def _enough(
             high = middle
         else:
             low = middle + 1
-    return order[:low]
+    return list(order[:low])
 
 
 class _Measure:

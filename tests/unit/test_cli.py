@@ -77,6 +77,7 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
         "every": None,
         "weights": None,
         "weights_edges": None,
+        "activations": None,
         "optimize": "balanced",
         "require_int": False,
         "keep_dead": False,
@@ -88,7 +89,7 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
     options = "-o out --name n --calibrate x.npz --optimize size --require-int -d batch:1 -d a:b:7 --compiler gcc "
     options += (
         "--stream --calibration mse --plan p.toml --weights int4:g32 --weights-edges int4 --keep-dead --max-ram 9000 "
-        "--features mel.toml --every 4"
+        "--features mel.toml --every 4 --activations mixed:30"
     )
     assert cli.run(["convert", "m.onnx", "--board", "riscv", *options.split()]) == 0
     assert result.asked["dimensions"] == {"batch": 1, "a:b": 7}
@@ -98,6 +99,7 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
     assert result.asked["stream"] is True and result.asked["plan"] == Path("p.toml")
     assert result.asked["calibration"] == "mse"
     assert result.asked["features"] == Path("mel.toml") and result.asked["every"] == 4
+    assert result.asked["activations"] == "mixed:30"
     assert result.asked["weights"] == "int4:g32" and result.asked["weights_edges"] == "int4"
 
 
