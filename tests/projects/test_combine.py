@@ -13,12 +13,13 @@ from edgeq.boards import load_board
 from edgeq.cli import run
 from edgeq.emulate import runner_for
 from edgeq.errors import ModelFileError, ToolchainError, UsageError
-from edgeq.pipeline import open_result
+from edgeq.pipeline import compile_model, open_result
 from edgeq.projects import model_folders
 from edgeq.selftest import selftest_vectors
 from edgeq.toolchain import build_program
 from tests.emulated.tiny_model import need_compiler
 from tests.projects.models import NAMES, folders, manifest_of
+from tests.tools import ROOT, need
 
 HARNESS = Path(__file__).parent / "alternate.c"
 
@@ -136,3 +137,17 @@ def test_a_model_named_like_a_file_of_another_is_refused(tmp_path: Path) -> None
     rewrite(other, name="one_weights", sources=["one_weights.c", "one_weights_weights.c"])
     with pytest.raises(UsageError, match="two models take the name 'one_weights'"):
         combine([one, other], tmp_path / "both")
+
+
+def test_layers_with_a_kernel_to_themselves_find_it_in_the_shared_runtime(tmp_path: Path) -> None:
+    need("zig", "unicorn")
+    network = ROOT / "examples" / "digits" / "digits.onnx"
+    samples = network.with_name("digits_calibration.npz")
+    for name in NAMES:
+        compile_model(network, "cortex-m4", out=tmp_path / name, name=name, optimize="speed", calibrate=samples)
+    combine([tmp_path / name for name in NAMES], tmp_path / "both")
+    copied = {path.name for path in (tmp_path / "both" / "edgeq").rglob("*_step*.c")}
+    assert copied == {path.name for name in NAMES for path in (tmp_path / name).rglob("*_step*.c")}
+    for folder in model_folders(tmp_path / "both"):
+        assert any(name.startswith(f"{folder.name}_") for name in copied)
+        assert open_result(folder).verify(on=("emulator",), samples=1).bit_exact
