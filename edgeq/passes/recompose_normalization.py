@@ -6,7 +6,7 @@ computed twice. Gains and offsets per channel that follow a normalization are ta
 
 from __future__ import annotations
 
-from math import isclose, sqrt
+from math import isclose, pi, sqrt
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def _through(uses: Uses, value: Value, op: str) -> tuple[Value, float] | None:
 
 
 def _gelu(graph: Graph, node: Node) -> bool:
-    """x / 2 * (1 + erf(x / sqrt(2))), the half before, between or after the products."""
+    """x / 2 * (1 + erf(x / sqrt(2))), the half before, between or after the products; with tanh, its approximation."""
     if not is_plain(node, "mul"):
         return False
     uses = Uses(graph)
@@ -62,19 +62,50 @@ def _gelu(graph: Graph, node: Node) -> bool:
         one = _through(uses, product.input(at), "add")
         if one is None or one[1] != 1.0:
             continue
-        erf = uses.private_producer(one[0], "erf")
-        inner = None if erf is None else _through(uses, erf.input(0), "mul")
-        if inner is None or not isclose(inner[1], sqrt(0.5), rel_tol=1e-5):
+        curve = uses.private_producer(one[0], "erf", "tanh")
+        source = None if curve is None else _argument(uses, curve)
+        if curve is None or source is None:
             continue
         x = product.input(1 - at)
-        if x is not inner[0]:
+        if x is not source:
             scaled = _through(uses, x, "mul")
-            if scaled is None or scaled[0] is not inner[0]:
+            if scaled is None or scaled[0] is not source:
                 continue
             factor *= scaled[1]
         if isclose(factor, 0.5, rel_tol=1e-6):
-            node.op, node.inputs, node.attrs = "gelu", [inner[0]], {"approximate": False}
+            node.op, node.inputs, node.attrs = "gelu", [source], {"approximate": curve.op == "tanh"}
             return True
+    return False
+
+
+def _argument(uses: Uses, curve: Node) -> Value | None:
+    """x of erf(x / sqrt(2)), or of tanh(sqrt(2 / pi) (x + 0.044715 x^3))."""
+    inner = _through(uses, curve.input(0), "mul")
+    if inner is None:
+        return None
+    if curve.op == "erf":
+        return inner[0] if isclose(inner[1], sqrt(0.5), rel_tol=1e-5) else None
+    total = uses.private_producer(inner[0], "add")
+    if total is None or not is_plain(total, "add") or not isclose(inner[1], sqrt(2 / pi), rel_tol=1e-5):
+        return None
+    for at in (0, 1):
+        cubic, x = _through(uses, total.input(at), "mul"), total.input(1 - at)
+        if cubic is not None and isclose(cubic[1], 0.044715, rel_tol=1e-5) and _is_cube(uses, cubic[0], x):
+            return x
+    return None
+
+
+def _is_cube(uses: Uses, value: Value, x: Value) -> bool:
+    """Whether the value is x^3, as a power or as two products."""
+    node = uses.private_producer(value, "power", "mul")
+    if node is None:
+        return False
+    if node.op == "power":
+        return bool(node.attrs["exponent"] == 3.0 and node.input(0) is x)
+    for at in (0, 1):
+        square = uses.private_producer(node.input(at), "mul")
+        if node.input(1 - at) is x and square is not None and is_plain(square, "mul") and is_plain(node, "mul"):
+            return square.input(0) is x and square.input(1) is x
     return False
 
 

@@ -81,3 +81,32 @@ def test_what_einsum_cannot_be_says_so(equation: str, shapes: list[tuple[int, ..
     data = make_model([node("Einsum", names, "y", equation=equation)], dict(zip(names, shapes, strict=True)), ["y"], {})
     with pytest.raises(UnsupportedError, match=words):
         loaded(data)
+
+
+@pytest.mark.parametrize("cubed", ["power", "products"])
+@pytest.mark.parametrize("half_first", [True, False])
+def test_the_gelu_with_tanh_that_exporters_spell_is_found(cubed: str, half_first: bool) -> None:
+    need("onnxruntime")
+    cube = (
+        [node("Pow", ["x", "three"], "cube")]
+        if cubed == "power"
+        else [node("Mul", ["x", "x"], "square"), node("Mul", ["x", "square"], "cube")]
+    )
+    curve = [
+        node("Mul", ["cube", "part"], "small"),
+        node("Add", ["x", "small"], "sum"),
+        node("Mul", ["sum", "slope"], "argument"),
+        node("Tanh", ["argument"], "curve"),
+        node("Add", ["curve", "one"], "gate"),
+    ]
+    end = (
+        [node("Mul", ["x", "half"], "halved"), node("Mul", ["halved", "gate"], "y")]
+        if half_first
+        else [node("Mul", ["x", "gate"], "gated"), node("Mul", ["gated", "half"], "y")]
+    )
+    numbers = {"three": 3.0, "part": 0.044715, "slope": np.sqrt(2 / np.pi), "one": 1.0, "half": 0.5}
+    constants = {name: np.float32(number) for name, number in numbers.items()}
+    data = make_model([*cube, *curve, *end], {"x": (1, 3, 8)}, ["y"], constants)
+    graph = simplified(data)
+    assert [n.op for n in graph.nodes] == ["gelu"]
+    assert_same(data, graph)

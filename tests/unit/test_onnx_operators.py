@@ -133,6 +133,8 @@ CASES: dict[str, bytes] = {
     "expand": one("Expand", {"x": (1, 3, 1)}, {"s": ints(2, 1, 3, 4)}),
     "tile": one("Tile", {"x": (1, 3, 2)}, {"r": ints(1, 2, 3)}),
     "where_constant": one("Where", {"": (), "x": (1, 3, 4)}, {"c": array(3, 1) > 0, "o": array(1, 1, 4)}),
+    "where_zero": one("Where", {"": (), "x": (1, 3, 4)}, {"c": array(3, 1) > 0, "o": np.float32(0.0)}),
+    "where_mask": one("Where", {"": (), "x": (1, 3, 4)}, {"c": array(1, 1, 4) > 0, "o": np.float32(-1e9)}),
     "where_computed": one("Where", {"": (), "x": (1, 3, 4), "z": (1, 1, 4)}, {"c": array(1, 3, 4) > 0}),
     "where_always": one("Where", {"": (), "x": (1, 3, 1), "z": (1, 3, 4)}, {"c": np.ones((1, 1, 4), np.bool_)}),
     "reduce_sum": one("ReduceSum", X, {"a": ints(1, -1)}, keepdims=0),

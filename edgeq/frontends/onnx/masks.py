@@ -40,7 +40,7 @@ def where(node: NodeImport) -> None:
     if isinstance(other, Constant):
         fill = finite_mask(other.real.astype(np.float32))
         mask = np.where(keep, np.float32(0.0), fill)
-        if mask[mask != 0.0].max(initial=LOWEST) <= MASKED:
+        if (mask[np.broadcast_to(~keep, mask.shape)] <= MASKED).all():
             node.bind(0, node.emit("add", [scores, node.own("mask", mask)]))
             return
         rest = node.own("other", mask)
