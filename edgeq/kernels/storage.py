@@ -56,7 +56,7 @@ def _families(graph: Graph) -> list[list[Value]]:
     for node in graph.nodes:
         if operator(node.op).accumulates:
             continue
-        together = [id(v) for v in (*node.inputs, *node.outputs) if v is not None and id(v) in values]
+        together = [id(v) for v in _packed_together(node) if v is not None and id(v) in values]
         for key in together[1:]:
             root[find(key)] = find(together[0])
     families: dict[int, list[Value]] = {}
@@ -65,33 +65,48 @@ def _families(graph: Graph) -> list[list[Value]]:
     return list(families.values())
 
 
+def _packed_together(node: Node) -> list[Value | None]:
+    """The values of an operator without sums that are packed together or not at all."""
+    own = operator(node.op).packed_inputs
+    return [node.inputs[index] for index in own] if own else [*node.inputs, *node.outputs]
+
+
 def _packable(graph: Graph, value: Value, features: frozenset[str]) -> bool:
     if graph.is_output(value):
         return False
     producer = graph.producer(value)
     if producer is not None and not operator(producer.op).accumulates and not _hands_on(producer, features):
         return False
-    return all(_reads_packed(node, features) for node in graph.consumers(value))
+    return all(_reads_packed(node, value, features) for node in graph.consumers(value))
 
 
-def _reads_packed(node: Node, features: frozenset[str]) -> bool:
-    if not operator(node.op).accumulates:
+def _reads_packed(node: Node, value: Value, features: frozenset[str]) -> bool:
+    if not operator(node.op).accumulates and not operator(node.op).packed_inputs:
         return _hands_on(node, features)
-    facts = operator(node.op).facts(node)
-    own = stored_as(node.input(0))
-    return any(k.parts.activations == own and fits(k, node, facts, features) for k in kernels_for(node.op))
+    read = [index for index, v in enumerate(node.inputs) if v is value]
+    own = operator(node.op).packed_inputs or read
+    alike = {(node.input(index).type.format, node.input(index).type.packed) for index in own}
+    return set(read) <= set(own) and len(alike) == 1 and _has_kernel(node, features)
 
 
-def _hands_on(node: Node, features: frozenset[str]) -> bool:
-    """Whether an operator without sums takes its packed input to an equally packed output."""
-    if len({(v.type.format, v.type.packed) for v in (*node.inputs, *node.outputs) if v is not None}) > 1:
-        return False
-    if operator(node.op).is_view:
-        return _same_bytes(node.input(0).type, node.output.type)
+def _has_kernel(node: Node, features: frozenset[str]) -> bool:
+    """Whether there is one for input 0 as it is stored."""
     row = operator(node.op)
     facts = row.facts(node)
     own = stored_as(node.input(0))
     return any(k.parts.activations == own and fits(k, node, facts, features) for k in kernels_for(row.kernels))
+
+
+def _hands_on(node: Node, features: frozenset[str]) -> bool:
+    """Whether an operator without sums takes its packed input to an equally packed output."""
+    if (
+        operator(node.op).packed_inputs
+        or len({(v.type.format, v.type.packed) for v in (*node.inputs, *node.outputs) if v is not None}) > 1
+    ):
+        return False
+    if operator(node.op).is_view:
+        return _same_bytes(node.input(0).type, node.output.type)
+    return _has_kernel(node, features)
 
 
 def _same_bytes(before: TensorType, after: TensorType) -> bool:

@@ -66,6 +66,9 @@ class Operator(ABC):
     lowers_to_integers: ClassVar[bool] = True
     """False for operators that exist only in real graphs (`batch_norm`) or at the border (`quantize`)."""
 
+    packed_inputs: ClassVar[tuple[int, ...]] = ()
+    """Inputs that kernels may take packed, all of them in one format, while all else is plain."""
+
     accumulates: ClassVar[bool] = False
     """Weights and bias are quantized for it: input 1 symmetric per output channel, input 2 int32."""
 

@@ -79,6 +79,7 @@ class LinearAttention(Operator):
     name = "linear_attention"
     summary = "edgeq.HashedAttention, edgeq.CausalHashedAttention, which `edgeq.nn.LinearAttention` exports"
     attributes: ClassVar = {"heads": 1, "causal": False, "stateful": False, "step": 0.0}
+    packed_inputs = (0, 1)
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         queries, keys, values = (node.input(i).shape for i in range(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from onnx import TensorProto, helper
 
 from edgeq.errors import EdgeqError, ModelDataError, UnsupportedError
 from edgeq.frontends.detect import load_model
-from edgeq.ir.graph import Graph, Node
-from edgeq.ir.types import Array
+from edgeq.ir.graph import Graph, Node, Value
+from edgeq.ir.types import Array, DType, Quantization, TensorType
+from edgeq.kernels.registry import Kernel, kernels_for
+from edgeq.kernels.storage import choose_storage
 from edgeq.ops.execute import run_integer
 from edgeq.ops.linear_attention import MOST_KEYS, exact_denominator, weight_shift
 from edgeq.passes.pipeline import to_integer
@@ -22,6 +25,9 @@ from edgeq.passes.stream import stream
 from edgeq.pipeline import compile_model
 from tests.tools import need
 from tests.unit.quantized_nodes import integers, lowered, random_arrays, reals, tensor
+from tests.unit.test_kernels_elementwise import main_text, message, program, run
+
+PACKED = [kernel for kernel in kernels_for("linear_attention") if kernel.parts.activations == "a1"]
 
 
 def layer(bits: int, tokens: int, fraction: int = 0, *, causal: bool = False, stateful: bool = False) -> Node:
@@ -161,8 +167,8 @@ def test_a_call_and_its_body_are_the_same(causal: bool, tmp_path: Path) -> None:
     session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     reference = ReferenceEvaluator(model)
     for sample, want in zip(x[:, None].astype(np.float32), got, strict=True):
-        for program in (session, reference):
-            np.testing.assert_array_equal(program.run(None, {"x": sample})[0][0] / 0.25, want)
+        for runner in (session, reference):
+            np.testing.assert_array_equal(runner.run(None, {"x": sample})[0][0] / 0.25, want)
 
 
 @pytest.mark.parametrize(
@@ -211,3 +217,48 @@ def test_sums_are_halved_in_c(tmp_path: Path) -> None:
     # All means rise from 0 at that moment, and how fast tells how many keys are in the sums.
     frames[:, :, 60:] = np.abs(frames[:, :, 60:]) * (np.arange(len(frames)) >= MOST_KEYS)[:, np.newaxis, np.newaxis]
     assert result.verify(on=["host"], inputs={"x": frames}).bit_exact
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize(
+    "kernel", [k for k in kernels_for("linear_attention") if k.parts.activations == "a1"], ids=lambda k: k.name
+)
+def test_packed_codes_give_the_reference_bits(kernel: Kernel, tmp_path: Path) -> None:
+    """As int8 ones do: heads begin anywhere in a byte, and no byte beside a buffer is touched."""
+    need("gcc")
+    sent, expected = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        heads, bits, width, tokens = (int(rng.integers(1, most)) for most in (5, 32, 10, 12))
+        codes = TensorType((1, tokens, heads * bits), DType.INT8, Quantization.per_tensor(1.0, 0), "a1", packed=True)
+        values = tensor((1, tokens, heads * width), (1.0, int(rng.integers(-5, 5))))
+        causal = kernel.parts.shape != "tables"
+        node = lowered("linear_attention", [Value("q", codes), Value("k", codes), values], heads=heads, causal=causal)
+        arrays = random_arrays(node, rng)
+        arrays[:2] = [np.where(a < 0, -1, 1).astype(np.int8) for a in arrays[:2]]
+        stored = [np.frombuffer(codes.stored(a), np.uint8) for a in arrays[:2]]
+        sent.append(message(kernel, node, [*stored, arrays[2]], -1))
+        expected.append(integers(node, arrays))
+    received = run(program(kernel, "gcc", 1, main_text(kernel, node), tmp_path), b"".join(sent))
+    assert received == b"".join(array.tobytes() for array in expected)
+
+
+def test_codes_are_packed_where_a_layer_makes_them(tmp_path: Path) -> None:
+    """Queries and keys alone: values, read by the same kernel, stay plain, whatever their format."""
+    graph = quantized(network(tmp_path / "net.onnx", False))
+    to_integer(graph)
+    node = next(n for n in graph.nodes if n.op == "linear_attention")
+    for value, format in zip(node.inputs, ("a1", "a1", "au4"), strict=True):
+        assert value is not None
+        value.type = replace(value.type, format=format)
+    _inputs_of_their_own(graph, node)
+    choose_storage(graph, frozenset())
+    assert [v.type.packed for v in node.inputs if v is not None] == [True, True, False]
+    node.input(1).type = replace(node.input(1).type, format="a2")
+    choose_storage(graph, frozenset())
+    assert not any(v.type.packed for v in node.inputs if v is not None)
+
+
+def _inputs_of_their_own(graph: Graph, node: Node) -> None:
+    """Leaves the node alone in its graph, which then takes what it reads."""
+    graph.nodes, graph.inputs = [node], [v for v in node.inputs if v is not None]

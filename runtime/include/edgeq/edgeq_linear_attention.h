@@ -1,8 +1,9 @@
 /* Attention with codes of a few bits for queries and keys: sums over the keys come first, so that nothing grows with
  * the square of the length.
  *
- * An element's code bit is -1 where the element is below its zero point, else +1. With h(q) and h(k) the codes of a
- * query and a key, and weight(q, k) = sum over bits of h(q) h(k) + 2^weight_shift > 0,
+ * An element's code bit is -1 where the element is below its zero point, else +1; for kernels named a1, codes are
+ * packed as the format a1 has them (bit set: -1), in rows of one token. With h(q) and h(k) the codes of a query and a
+ * key, and weight(q, k) = sum over bits of h(q) h(k) + 2^weight_shift > 0,
  *
  *     numerator[e] = sum over keys of weight(q, k) (v[e] - value_zero_point),   denominator = the same of 1
  *     output[e] = clamp(((numerator[e] / denominator * multiplier + half) >> right) + output_zero_point)
@@ -48,9 +49,13 @@ typedef struct {
  * head, row by row (one per bit, the last for 2^weight_shift; the last column counts keys), and one row of values. */
 void edgeq_linear_attention_a8__c(const edgeq_linear_attention_t *layer, const int8_t *queries, const int8_t *keys,
                                   const int8_t *values, int8_t *output, void *scratch);
+void edgeq_linear_attention_a1__c(const edgeq_linear_attention_t *layer, const int8_t *queries, const int8_t *keys,
+                                  const int8_t *values, int8_t *output, void *scratch);
 
 /* Not causal. scratch: int32_t[16 * ceil(bits / 4) * (width + 1)], sums by every four bits of a code. */
 void edgeq_linear_attention_a8_tables__c(const edgeq_linear_attention_t *layer, const int8_t *queries,
+                                         const int8_t *keys, const int8_t *values, int8_t *output, void *scratch);
+void edgeq_linear_attention_a1_tables__c(const edgeq_linear_attention_t *layer, const int8_t *queries,
                                          const int8_t *keys, const int8_t *values, int8_t *output, void *scratch);
 
 #ifdef __cplusplus
