@@ -1,6 +1,6 @@
 """Kernels, patches and plan within a limit on the arena (`--max-ram`).
 
-Attention keeps the scores of fewer keys at a time (edgeq/attention_tiles.py). Some fast kernels need scratch, or cannot
+Attention keeps the scores of fewer keys at a time (edgeq/plan/tiles.py). Some fast kernels need scratch, or cannot
 write their output over their input. Where the fastest choice does not fit, every layer starts from the kernel that
 takes the least memory, and then gets the fastest one with which the plan still fits, the layers with most to gain
 first. Where even the least does not fit, or costs much, the first stage of the network runs in patches
@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from edgeq.attention_tiles import shrink_tiles
 from edgeq.errors import CapacityError, UnsupportedError
 from edgeq.ir.graph import Graph, Node
 from edgeq.kernels.select import Choice, Known, alternatives, select_kernels
@@ -22,6 +21,7 @@ from edgeq.passes.patches import ROWS, Params, Patched, Stage, in_patches, stage
 from edgeq.plan import Plan, plan_memory
 from edgeq.plan.packing import SEARCH_ROUNDS
 from edgeq.plan.places import moves_nothing
+from edgeq.plan.tiles import shrink_tiles
 
 Choices = Mapping[int, Choice]
 

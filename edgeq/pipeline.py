@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from edgeq.arena_limit import plan_within
-from edgeq.attention_tiles import attention_facts
 from edgeq.bench import Bench, bench_folder
 from edgeq.boards import Board, load_board
 from edgeq.build import build_folder, model_bytes
@@ -33,6 +32,7 @@ from edgeq.passes.listen import listen, window_frames
 from edgeq.passes.pipeline import is_quantized, prepare, to_integer
 from edgeq.passes.simplify import is_fake_quantized
 from edgeq.passes.stream import stream as over_time
+from edgeq.plan.tiles import attention_facts
 from edgeq.projects import model_folders
 from edgeq.quant.apply import settings_of
 from edgeq.quant.mixed import Wanted, parse_activations

@@ -4,24 +4,12 @@
  * EDGEQ_LARGEST (of (1 << EDGEQ_BITS) * quotient) and EDGEQ_ZERO_POINT. */
 #include "edgeq/edgeq_softmax.h"
 
+#include "edgeq/edgeq_reciprocal.h"
 #include "edgeq/edgeq_requantize.h"
 
 /* One call site for the compiler to share: the product is long where the core has no wide multiplication. */
 static int32_t multiply(int32_t x, int32_t y) {
   return edgeq_high_multiply(x, y);
-}
-
-/* 1 / (1 + x / 2^31) as Q0.31 for 0 <= x < 2^31. Newton-Raphson on d = (1 + x) / 2 in Q2.29, from 48/17 - 32/17 d,
- * the line that is nearest to 1 / d on [1/2, 1]. edgeq/ops/fixed_exp.py is the twin in Python. */
-static int32_t reciprocal_of_one_plus(uint32_t x) {
-  const int32_t half = (int32_t)((x + 0x80000000U) >> 1);
-  int32_t estimate = 1515870810 - multiply(half, 1010580540);
-  for (int32_t i = 0; i < 3; i++) {
-    const int32_t error = (1 << 29) - multiply(half, estimate);
-    estimate += multiply(error, estimate) * 4;
-  }
-  /* Twice the estimate in Q1.30 is 1 / (1 + x), at most 1, which Q0.31 does not hold. */
-  return estimate >= (1 << 30) ? INT32_MAX : estimate * 2;
 }
 
 void EDGEQ_KERNEL(const edgeq_softmax_t *layer, const int8_t *input, EDGEQ_OUTPUT *output, void *scratch) {
@@ -48,7 +36,7 @@ void EDGEQ_KERNEL(const edgeq_softmax_t *layer, const int8_t *input, EDGEQ_OUTPU
     }
     /* Beyond 31 bits to the right no quotient reaches half a unit. */
     const int32_t bits = exponent + 31 - EDGEQ_BITS;
-    const int32_t factor = bits > 31 ? 0 : reciprocal_of_one_plus(total & 0x7fffffffU);
+    const int32_t factor = bits > 31 ? 0 : edgeq_reciprocal_of_one_plus(total & 0x7fffffffU);
     const int32_t right = bits > 31 ? 31 : bits;
     for (int32_t i = 0; i < columns; i++) {
       const int32_t difference = largest - input[i];

@@ -12,7 +12,7 @@ from typing import Any
 
 from edgeq.ir.graph import Graph, Node
 from edgeq.kernels.select import Choice
-from edgeq.plan import plan_memory
+from edgeq.plan.memory import plan_memory
 
 TILES = (512, 256, 128, 64, 32, 16)
 
