@@ -110,3 +110,19 @@ def test_the_gelu_with_tanh_that_exporters_spell_is_found(cubed: str, half_first
     graph = simplified(data)
     assert [n.op for n in graph.nodes] == ["gelu"]
     assert_same(data, graph)
+
+
+@pytest.mark.parametrize(
+    ("equation", "shape"), [("bij,jk->bik", (8, 5)), ("bij,kj->bki", (5, 8)), ("bij,kj->bi", (5, 8))]
+)
+def test_quantized_factors_of_einsum_keep_their_meaning(equation: str, shape: tuple[int, int]) -> None:
+    need("onnxruntime")
+    nodes = [
+        node("DequantizeLinear", ["q", "scale", "zero"], "w"),
+        node("Einsum", ["x", "w"], "y", equation=equation),
+    ]
+    numbers = np.random.default_rng(0).integers(-127, 128, shape).astype(np.int8)
+    constants = {"q": numbers, "scale": np.float32(0.01), "zero": np.int8(0)}
+    data = make_model(nodes, {"x": (1, 4, 8)}, ["y"], constants)
+    assert_same(data, loaded(data))
+    assert_same(data, simplified(data))

@@ -17,6 +17,7 @@ from edgeq.frontends.onnx.importer import NodeImport
 from edgeq.frontends.onnx.reductions import summed
 from edgeq.frontends.onnx.rows import converts
 from edgeq.ir.graph import Value
+from edgeq.ir.types import Array
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class _Term:
 
 @converts("Einsum")
 def einsum(node: NodeImport) -> None:
-    values = [node.real(i) for i in range(node.count)]
+    values = [_operand(node, i) for i in range(node.count)]
     equation = node.attrs.string("equation", "").replace(" ", "")
     terms, result = _parsed(equation, values)
     while len(terms) > 1:
@@ -41,6 +42,20 @@ def einsum(node: NodeImport) -> None:
         kept = result if not rest else "".join(x for x in dict.fromkeys(first.letters + second.letters) if x in wanted)
         terms = [_pair(node, first, second, kept), *rest]
     node.bind(0, _arranged(node, _without(node, terms[0], set(terms[0].letters) - set(result)), result))
+
+
+def _operand(node: NodeImport, index: int) -> Value:
+    """A factor; a quantized constant keeps its scale where it has one for all elements."""
+    value = node.real(index)
+    quantization = value.type.quantization
+    if not value.is_constant or quantization is None or quantization.is_per_tensor:
+        return value
+    return node.own("real", quantization.dequantize(value.constant))
+
+
+def _moved(node: NodeImport, suffix: str, value: Value, array: Array) -> Value:
+    """A constant whose elements are those of `value`, in another order or shape."""
+    return node.own(suffix, array, value.type.quantization)
 
 
 def _parsed(equation: str, values: list[Value]) -> tuple[list[_Term], str]:
@@ -72,7 +87,8 @@ def _arranged(node: NodeImport, term: _Term, letters: str) -> Value:
     """The value with its axes in that order."""
     if term.value.is_constant:
         perm = [term.letters.index(x) for x in letters]
-        return term.value if perm == sorted(perm) else node.own("turned", np.transpose(term.value.constant, perm))
+        constant = np.transpose(term.value.constant, perm)
+        return term.value if perm == sorted(perm) else _moved(node, "turned", term.value, constant)
     return node.transpose(term.value, [term.letters.index(x) for x in letters])
 
 
@@ -83,7 +99,9 @@ def _without(node: NodeImport, term: _Term, letters: set[str]) -> _Term:
     axes = tuple(a for a, x in enumerate(term.letters) if x in letters)
     rest = "".join(x for x in term.letters if x not in letters)
     if term.value.is_constant:
-        return _Term(node.own("sums", term.value.constant.sum(axis=axes)), rest)
+        constant, quantization = term.value.constant, term.value.type.quantization
+        real = constant if quantization is None else quantization.dequantize(constant)
+        return _Term(node.own("sums", real.sum(axis=axes)), rest)
     return _Term(node.reshape(summed(node, term.value, axes), [term.sizes()[x] for x in rest]), rest)
 
 
@@ -116,7 +134,7 @@ def _pair(node: NodeImport, a: _Term, b: _Term, kept: str) -> _Term:
 
 def _wide(node: NodeImport, value: Value, shape: list[int]) -> Value:
     if value.is_constant:
-        return node.own("factor", value.constant.reshape(shape))
+        return _moved(node, "factor", value, value.constant.reshape(shape))
     return node.reshape(value, shape)
 
 
@@ -130,7 +148,7 @@ def _matrix(node: NodeImport, term: _Term, batch: list[str], own: list[str], dep
 
 def _product(node: NodeImport, a: Value, b: Value) -> Value:
     if b.is_constant and prod(b.shape[:-2]) == 1:
-        return node.emit("dense", [a, node.own("weights", b.constant.reshape(b.shape[-2:]))])
+        return node.emit("dense", [a, _moved(node, "weights", b, b.constant.reshape(b.shape[-2:]))], like=a.type)
     if any(y not in (1, x) for x, y in zip(a.shape[:-2], b.shape[:-2], strict=True)):
         raise UnsupportedError(f"a product of {list(a.shape)} and {list(b.shape)}: the first factor would be repeated")
     return node.emit("matmul", [a, b], {"transpose_b": True})

@@ -324,7 +324,10 @@ def repeated(node: NodeImport, x: Value, shape: tuple[int, ...]) -> Value:
         raise UnsupportedError(f"repeats {list(x.shape)} into {list(shape)}")
     if y.is_constant:
         copies = [n // d for d, n in zip(y.shape, shape, strict=True)]
-        return y if max(copies, default=1) == 1 else node.own("copies", np.tile(y.constant, copies))
+        own = y.type.quantization
+        array = y.constant if own is None or own.is_per_tensor else own.dequantize(y.constant)
+        kept = own if own is not None and own.is_per_tensor else None
+        return y if max(copies, default=1) == 1 else node.own("copies", np.tile(array, copies), kept)
     for axis, (size, wanted) in enumerate(zip(y.shape, shape, strict=True)):
         if size != wanted:
             y = node.emit("concat", [y] * (wanted // size), {"axis": axis})
