@@ -24,9 +24,10 @@ def stored_as(value: Value) -> str:
 
 
 def is_wide(node: Node) -> bool:
-    """Whether the input or the output of a node that computes is int16."""
+    """Whether the input or the output is int16, of a node that computes and might have int8 instead."""
     first = [v.type.dtype for v in (node.optional(0), node.output) if v is not None]
-    return DType.INT16 in first and not operator(node.op).keeps_quantization
+    row = operator(node.op)
+    return DType.INT16 in first and row.gives_wide and not row.keeps_quantization
 
 
 def takes(kernel: Kernel, node: Node) -> bool:

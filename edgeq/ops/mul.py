@@ -1,4 +1,4 @@
-"""Multiplication of two int8 tensors with their own scales."""
+"""Multiplication of two int8 or two int16 tensors with their own scales."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeq.ir.graph import Node
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.broadcast import (
     ATTRIBUTES,
@@ -19,12 +19,14 @@ from edgeq.ops.broadcast import (
     real_pairs,
 )
 from edgeq.ops.fixed_point import check_accumulator, quantize_multiplier, requantize
-from edgeq.ops.inferences import Operands, require_int8
+from edgeq.ops.inferences import Operands, require_widths
 from edgeq.ops.registry import register
 from edgeq.ops.row_window import RowWindow
 
 LARGEST_PRODUCT = 255 * 255
 """|qa - za| * |qb - zb| of int8 values."""
+LARGEST_WIDE_PRODUCT = 1 << 30
+"""|qa * qb| of int16 values."""
 
 
 @register
@@ -34,20 +36,27 @@ class Mul(Operator):
     name = "mul"
     summary = "Mul, MUL"
     attributes: ClassVar = ATTRIBUTES
+    gives_wide = True
+    equal_widths = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         return [broadcast_shape(node)]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return True
 
     def compute(self, node: Node, inputs: Operands) -> list[Array]:
         return real_pairs(node, inputs, np.multiply)
 
     def lower(self, node: Node) -> Params:
-        require_int8(node)
+        require_widths(node)
         a, b, y = node.input(0), node.input(1), node.output
         # TFLite forms this factor in single precision; its last bits reach the multiplier.
         factor = np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale)
         multiplier, shift = quantize_multiplier(float(factor))
-        check_accumulator(4 * LARGEST_PRODUCT, shift, node.name)  # the kernel wants two bits of room
+        wide = a.type.dtype is DType.INT16
+        # the kernel for int8 wants two bits of room
+        check_accumulator(LARGEST_WIDE_PRODUCT if wide else 4 * LARGEST_PRODUCT, shift, node.name)
         return {
             **loop_params(node),
             "a_zero_point": a.zero_point,
@@ -66,6 +75,6 @@ class Mul(Operator):
         def multiply(a: Array, b: Array) -> Array:
             product = (a.astype(np.int64) - p["a_zero_point"]) * (b.astype(np.int64) - p["b_zero_point"])
             scaled = requantize(product, p["multiplier"], p["shift"]) + p["output_zero_point"]
-            return np.asarray(np.clip(scaled, p["clamp_min"], p["clamp_max"]).astype(np.int8))
+            return np.asarray(np.clip(scaled, p["clamp_min"], p["clamp_max"]).astype(node.output.type.dtype.numpy))
 
         return [apply_pairs(node, inputs, multiply)]

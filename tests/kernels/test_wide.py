@@ -20,7 +20,7 @@ from tests.meta.sample_nodes import is_wide, runs_wide
 from tests.tools import need
 from tests.unit.test_kernels_elementwise import main_text, message, program, run, ways
 
-ROWS = [k for k in kernels() if is_wide(k)]
+ROWS = [k for k in kernels() if is_wide(k) and any(r.kernels == k.op and runs_wide(k, r) for r in operators())]
 OTHER_COMPILER = [k for k in ROWS if k.name in ("edgeq_dense_a16_w8_to16__c", "edgeq_layer_norm_a16_to16__c")]
 """Those that together have all the arithmetic of cores without long products."""
 LAYERS = 4
@@ -55,7 +55,7 @@ def shapes_of(op: str, rng: np.random.Generator) -> tuple[list[tuple[int, ...]],
         return [(1, h, w, c), (1, (1, h)[rng.integers(2)], *((o, c) if swapped else (c, o)))], {"transpose_b": swapped}
     if op == "mean":
         return [(1, h, w, c)], {"axes": [(1, 2), (3,)][rng.integers(2)], "keepdims": True}
-    if op == "add":
+    if op in ("add", "mul"):
         return [(1, h, w, c), [(1, h, w, c), (c,), (1, 1, 1, c), (1, h, 1, c)][rng.integers(4)]], {}
     if op == "layer_norm":
         return [(1, h, c + 1), (c + 1,), (c + 1,)], {"centred": bool(rng.integers(2))}

@@ -41,6 +41,12 @@ typedef struct {
 /* Any shape. */
 void edgeq_mul_a8__c(const edgeq_mul_t *layer, const int8_t *a, const int8_t *b, int8_t *output, void *scratch);
 
+/* Two int16 tensors, whose zero points and that of an int16 output are 0; shift in [-31, 0]; clamp_min and clamp_max in
+ * [-32768, 32767] for an int16 output. Any shape. */
+void edgeq_mul_a16_to8__c(const edgeq_mul_t *layer, const int16_t *a, const int16_t *b, int8_t *output, void *scratch);
+void edgeq_mul_a16_to16__c(const edgeq_mul_t *layer, const int16_t *a, const int16_t *b, int16_t *output,
+                           void *scratch);
+
 #ifdef __cplusplus
 }
 #endif
