@@ -24,6 +24,7 @@ from edgeq.passes.recompose_rotary import recompose_rotary
 from edgeq.passes.remove_identity import remove_identity
 from edgeq.passes.sink_reshapes import sink_reshapes
 from edgeq.passes.tidy_origin import tidy_origin
+from edgeq.passes.unit_rows import unit_rows
 from edgeq.passes.use_depthwise import use_depthwise
 
 Pass = Callable[[Graph], bool]
@@ -39,6 +40,7 @@ ROUND: tuple[Pass, ...] = (
     recompose_activations,
     recompose_normalization,
     gather_normalization,
+    unit_rows,
     use_depthwise,
     fold_batch_norm,
     fold_affine,

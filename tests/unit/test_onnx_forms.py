@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgeq.errors import UnsupportedError
+from edgeq.ir.serialize import load_graph
 from edgeq.pipeline import compile_model
 from tests.tools import need
 from tests.unit.onnx_models import array, assert_same, loaded, make_model, node, simplified
@@ -126,3 +127,24 @@ def test_quantized_factors_of_einsum_keep_their_meaning(equation: str, shape: tu
     data = make_model(nodes, {"x": (1, 4, 8)}, ["y"], constants)
     assert_same(data, loaded(data))
     assert_same(data, simplified(data))
+
+
+def test_rows_made_to_length_one_are_a_norm(tmp_path: Path) -> None:
+    """As PyTorch exports `normalize`; in integers, too."""
+    need("onnxruntime")
+    nodes = [
+        node("ReduceL2", ["x"], "length", axes=[-1], keepdims=1),
+        node("Clip", ["length", "tiny"], "bounded"),
+        node("Shape", ["x"], "shape"),
+        node("Expand", ["bounded", "shape"], "wide"),
+        node("Div", ["x", "wide"], "y"),
+    ]
+    data = make_model(nodes, {"x": (1, 3, 16)}, ["y"], {"tiny": np.float32(1e-12)})
+    graph = simplified(data)
+    assert [n.op for n in graph.nodes] == ["layer_norm"]
+    assert_same(data, graph)
+    (tmp_path / "net.onnx").write_bytes(data)
+    x = np.random.default_rng(0).normal(size=(64, 3, 16)).astype(np.float32)
+    result = compile_model(tmp_path / "net.onnx", "host", out=tmp_path / "m", calibrate={"x": x})
+    quantized = load_graph(tmp_path / "m" / "verify" / "graph.npz")
+    assert [n.op for n in quantized.nodes] == ["layer_norm"] and result.manifest["steps"][0]["op"] == "layer_norm"

@@ -137,6 +137,7 @@ CASES: dict[str, bytes] = {
     "where_mask": one("Where", {"": (), "x": (1, 3, 4)}, {"c": array(1, 1, 4) > 0, "o": np.float32(-1e9)}),
     "where_computed": one("Where", {"": (), "x": (1, 3, 4), "z": (1, 1, 4)}, {"c": array(1, 3, 4) > 0}),
     "where_always": one("Where", {"": (), "x": (1, 3, 1), "z": (1, 3, 4)}, {"c": np.ones((1, 1, 4), np.bool_)}),
+    "reduce_l2": one("ReduceL2", V, axes=[1], keepdims=0),
     "reduce_sum": one("ReduceSum", X, {"a": ints(1, -1)}, keepdims=0),
     "einsum_transpose": one("Einsum", X, equation="nchw->nhcw"),
     "einsum_sum": one("Einsum", X, equation="nchw->wn"),

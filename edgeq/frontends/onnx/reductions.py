@@ -26,12 +26,12 @@ def summed(node: NodeImport, x: Value, axes: tuple[int, ...]) -> Value:
     return mean if count == 1 else node.emit("mul", [mean, node.own("count", count)])
 
 
-@converts("ReduceMean", "ReduceSum")
+@converts("ReduceMean", "ReduceSum", "ReduceL2")
 def reduce_mean(node: NodeImport) -> None:
-    """Axes are an input since opset 18; of ReduceSum since 13."""
+    """Axes are an input since opset 18; of ReduceSum since 13. ReduceL2: the root of the sum of squares."""
     x = node.real(0)
     rank = len(x.shape)
-    as_input = node.opset >= (18 if node.op == "ReduceMean" else 13)
+    as_input = node.opset >= (13 if node.op == "ReduceSum" else 18)
     given = node.integers(1, "axes") if as_input and node.has(1) else None
     axes = given if as_input else node.attrs.ints("axes")
     keep = bool(node.attrs.integer("keepdims", 1))
@@ -40,8 +40,13 @@ def reduce_mean(node: NodeImport) -> None:
         node.bind(0, x)
         return
     chosen = tuple(sorted({_axis(a, rank) for a in axes or range(rank)}))
-    means = node.op == "ReduceMean"
-    y = node.emit("mean", [x], {"axes": chosen, "keepdims": True}) if means else summed(node, x, chosen)
+    if node.op == "ReduceMean":
+        y = node.emit("mean", [x], {"axes": chosen, "keepdims": True})
+    elif node.op == "ReduceSum":
+        y = summed(node, x, chosen)
+    else:
+        squares = node.emit("power", [x], {"exponent": 2.0})
+        y = node.emit("power", [summed(node, squares, chosen)], {"exponent": 0.5})
     node.bind(0, y if keep else node.reshape(y, [d for a, d in enumerate(x.shape) if a not in chosen]))
 
 
