@@ -78,7 +78,7 @@ def tables(figures: dict[str, Any]) -> dict[str, str]:
                     str(figure["wide"]),
                     f"{figure['sqnr_db']:.1f} dB",
                     f"{figure['arena_bytes']:,}",
-                    f"{figure['instructions']:,}" + ("" if figure is base else f" ({more:+.0f} %)"),
+                    f"{figure['instructions']:,}" + ("" if figure is base else f" ({more:+.1f} %)"),
                     f"{figure['text_bytes'] + figure['rodata_bytes']:,}",
                 )
                 text += "| " + " | ".join(cells) + " |\n"
