@@ -12,6 +12,7 @@ from edgeq.kernels.registry import kernels
 from edgeq.pipeline import compile_model
 from tests.kernels.cases import Case, constant_channels, make_case
 from tests.kernels.one_layer import run_layer
+from tests.kernels.test_attention import case as attention
 from tests.tools import ROOT, need
 from tests.unit.quantized_nodes import lowered, tensor
 
@@ -54,6 +55,11 @@ CASES: dict[str, list[Case]] = {
         constant_channels(make_case("depthwise_conv2d", (1, 5, 5, 11), (3, 3, 11), 7, **SAME)),
         make_case("depthwise_conv2d", (1, 4, 9, 21), (3, 3, 21), 8, **SAME),
         make_case("depthwise_conv2d", (1, 5, 12, 18), (2, 2, 18), 9, strides=(1, 3)),
+    ],
+    "attention": [
+        attention(1, 6, 2, 5, 37, 13, 11, scale=0.01, causal=True),
+        attention(1, 6, 2, 5, 37, 20, 5, tile=9, scale=0.02, log2=True),
+        attention(2, 2, 2, 9, 21, 16, 16, seed=1, scale=0.01),
     ],
     "avg_pool2d": [
         pool((1, 6, 6, 16), (6, 6), 1),

@@ -72,6 +72,10 @@ void edgeq_attention_a8_2x4__c(const edgeq_attention_t *layer, const int8_t *q, 
 void edgeq_attention_a8__dsp(const edgeq_attention_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
                              int8_t *output, void *scratch);
 
+/* Any shape. Scratch likewise, and instead of int16 the queries' bytes, `depth` filled up to a multiple of 16. */
+void edgeq_attention_a8__mve(const edgeq_attention_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
+                             int8_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -129,6 +129,11 @@ EDGEQ_WITH_SCALAR(vqrdmulhq_n_s32, edgeq_doubled_high(x, y, (int64_t)1 << 30))
 EDGEQ_WITH_SCALAR(vshlq_r_s32, (int64_t)((uint64_t)x << y))
 EDGEQ_WITH_SCALAR(vshrq_n_s32, x >> y)
 
+static inline int32x4_t vmlaq_n_s32(int32x4_t sum, int32x4_t a, int32_t scalar) {
+  EDGEQ_LANES(4) sum.lane[i] = edgeq_wrap(sum.lane[i] + (int64_t)a.lane[i] * scalar);
+  return sum;
+}
+
 static inline int16x8_t vaddq_s16(int16x8_t a, int16x8_t b) {
   EDGEQ_LANES(8) a.lane[i] = (int16_t)(uint16_t)(a.lane[i] + b.lane[i]);
   return a;
