@@ -41,7 +41,17 @@ RELU: dict[str, Any] = {"output_zero_point": -128}
 def layers() -> dict[str, Case]:
     """Fresh layers of MLPerf Tiny by name, random weights in them."""
     rng = np.random.default_rng(5)
-    pool = lowered("avg_pool2d", [tensor((1, 25, 5, 64))], kernel=(25, 5))
+    maps = (1, 16, 16, 16)
+    halves: dict[str, Any] = {"kernel": (2, 2), "strides": (2, 2)}
+    overlapping: dict[str, Any] = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
+    pools = {
+        "average pool 25x5, 64": lowered("avg_pool2d", [tensor((1, 25, 5, 64))], kernel=(25, 5)),
+        "average pool 2x2, 16x16x16": lowered("avg_pool2d", [tensor(maps)], **halves),
+        "average pool 3x3 with padding, 16x16x16": lowered("avg_pool2d", [tensor(maps)], **overlapping),
+        "max pool 2x2, 16x16x16": lowered("max_pool2d", [tensor(maps)], **halves),
+        "max pool 3x3 with padding, 16x16x16": lowered("max_pool2d", [tensor(maps)], **overlapping),
+        "mean 16x16x16": lowered("mean", [tensor(maps)], (0.02, 3), axes=(1, 2), keepdims=False),
+    }
     image = tensor((1, 32, 32, 16), (0.04, -128))
     both = lowered("add", [image, tensor(image.shape, (0.06, 3))], (0.05, -128))
     classes = lowered("softmax", [tensor((1, 12))], (1 / 256, -128))
@@ -60,7 +70,7 @@ def layers() -> dict[str, Case]:
         ),
         "dense 640 to 128": make_case("dense", (1, 640), (128, 640), **RELU),
         "dense 64 to 10": make_case("dense", (1, 64), (10, 64)),
-        "average pool 25x5, 64": Case(pool, *random_arrays(pool, rng)),
+        **{label: Case(node, *random_arrays(node, rng)) for label, node in pools.items()},
         "add 32x32x16": Pair(both, first, second),
         "softmax 12": Case(classes, *random_arrays(classes, rng)),
     }
