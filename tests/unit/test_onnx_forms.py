@@ -129,6 +129,15 @@ def test_quantized_factors_of_einsum_keep_their_meaning(equation: str, shape: tu
     assert_same(data, simplified(data))
 
 
+def test_mish_is_found_in_its_parts() -> None:
+    need("onnxruntime")
+    nodes = [node("Softplus", ["x"], "s"), node("Tanh", ["s"], "t"), node("Mul", ["x", "t"], "y")]
+    data = make_model(nodes, {"x": (1, 3, 8)}, ["y"], {})
+    graph = simplified(data)
+    assert [n.op for n in graph.nodes] == ["mish"]
+    assert_same(data, graph)
+
+
 def test_rows_made_to_length_one_are_a_norm(tmp_path: Path) -> None:
     """As PyTorch exports `normalize`; in integers, too."""
     need("onnxruntime")

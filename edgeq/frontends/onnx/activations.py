@@ -9,7 +9,16 @@ from edgeq.frontends.onnx.importer import NodeImport
 from edgeq.frontends.onnx.rows import converts
 from edgeq.ir.graph import Value
 
-PLAIN = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hard_swish"}
+PLAIN = {
+    "Abs": "abs",
+    "Exp": "exp",
+    "HardSwish": "hard_swish",
+    "Mish": "mish",
+    "Relu": "relu",
+    "Sigmoid": "sigmoid",
+    "Softplus": "softplus",
+    "Tanh": "tanh",
+}
 
 
 @converts(*PLAIN)
