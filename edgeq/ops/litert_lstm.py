@@ -37,7 +37,13 @@ class LitertLstm(Lstm):
     summary = "LSTM of int8 files, as LiteRT computes it"
     attributes: ClassVar = {"stateful": True, "cell_bits": 11, "cell_clip": 0.0, "hidden": None, "state": None}
     natural_output = None
+    wide_natural_output = None
     only_natural_output = False
+    gives_wide = False
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        """LiteRT's state is int8."""
+        return False
 
     def lower(self, node: Node) -> Params:
         x, y, units = node.input(0), node.output, node.input(2).shape[1]

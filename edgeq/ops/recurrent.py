@@ -1,4 +1,4 @@
-"""GRU, LSTM and vanilla RNN layers: int8 in and out, 16 bits for what they remember.
+"""GRU, LSTM and vanilla RNN layers: int8 or int16 in and out, 16 bits for what they remember.
 
 Sums of int8 weights become Q3.12 numbers; sigmoid and tanh of those are Q0.15, linear between the 257 points of a
 table. The state h is Q0.15; the cell of an LSTM, and the state of an RNN with relu, are 16-bit numbers with as many
@@ -18,9 +18,10 @@ import numpy as np
 from edgeq.errors import ModelDataError
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array, DType
+from edgeq.ops.accumulate import MOST_WIDE_TAPS
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import check_accumulator, quantize_multipliers, requantize
-from edgeq.ops.inferences import Operands, operand, require_int8
+from edgeq.ops.inferences import Operands, operand, require_widths
 from edgeq.ops.lookup import sigmoid
 from edgeq.ops.registry import register
 
@@ -65,7 +66,9 @@ class Recurrent(Operator):
     attributes: ClassVar = {"stateful": False}
     folds_operands = True
     natural_output: ClassVar[tuple[float, int] | None] = (1 / 128, 0)
+    wide_natural_output: ClassVar[tuple[float, int] | None] = (2.0**-STATE_BITS, 0)
     only_natural_output = True
+    gives_wide = True
     gates: ClassVar[int]
     states: ClassVar[int] = 1
     """Numbers that a unit remembers: h, or h and a cell."""
@@ -83,6 +86,10 @@ class Recurrent(Operator):
             if first is not None and first.shape != (units,):
                 raise ValueError(f"a first state of shape {list(first.shape)} for {units} units")
         return [(1, x[1], units)]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        """As many as sums with any bias fit 32 bits; so do those of the state, with fewer units."""
+        return index == 0 and node.input(0).shape[-1] <= MOST_WIDE_TAPS
 
     def keeps_scratch(self, node: Node) -> bool:
         """The state lies at the start of the scratch."""
@@ -124,7 +131,7 @@ class Recurrent(Operator):
 
     def lower(self, node: Node) -> Params:
         x, y = node.input(0), node.output
-        require_int8(Node(node.op, node.name, [x], [y]))
+        require_widths(Node(node.op, node.name, [x], [y]))
         units = node.input(2).shape[1]
         if units > MOST_UNITS:
             raise ModelDataError(f"{units} units; at most {MOST_UNITS}", where=node.name)
@@ -136,9 +143,10 @@ class Recurrent(Operator):
             **self._own_params(node),
         }
         h_bits, sum_bits = self._state_bits(node)[0], self._sum_bits(node)
-        sides = (("input", 1, x.scale, x.zero_point, 255), ("state", 2, 2.0**-h_bits, 0, 2**15))
-        for side, index, scale, zero_point, largest in sides:
-            params |= _products(node, side, index, scale, zero_point, largest, sum_bits)
+        largest = 255 if x.type.dtype is DType.INT8 else 2**15
+        sides = (("input", 1, x.scale, x.zero_point, largest), ("state", 2, 2.0**-h_bits, 0, 2**15))
+        for side, index, scale, zero_point, reach in sides:
+            params |= _products(node, side, index, scale, zero_point, reach, sum_bits)
         first = self._first_state(node)
         starts = bool(first.any()) and not node.attrs["stateful"]
         params |= {"starts": int(starts), "first": first if starts else first[:0]}
@@ -173,8 +181,8 @@ class Recurrent(Operator):
         return np.concatenate(parts)
 
     def to_output(self, node: Node, h: Array) -> Array:
-        """The int8 output of states."""
-        return np.asarray(np.minimum((h + 128) >> 8, 127))
+        """The output of states: in int16 they themselves."""
+        return h if node.output.type.dtype is DType.INT16 else np.asarray(np.minimum((h + 128) >> 8, 127))
 
     def compute_integer(self, node: Node, inputs: Operands) -> list[Array]:
         p = node.params
@@ -191,7 +199,7 @@ class Recurrent(Operator):
         first = np.zeros((len(STARTS), units), np.int64)
         first[: self.states] = self._first_state(node).reshape(self.states, units)
         h = self._run(node, operand(inputs, 0).astype(np.int64), first, step)
-        return [self.to_output(node, h).astype(np.int8)]
+        return [self.to_output(node, h).astype(node.output.type.dtype.numpy)]
 
     def macs(self, node: Node) -> int:
         return node.input(0).shape[1] * (node.input(1).type.elements + node.input(2).type.elements)

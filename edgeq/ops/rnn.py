@@ -1,7 +1,8 @@
 """The vanilla RNN: h <- tanh or relu of W x + R h.
 
 With tanh, the sums are Q3.12 and h is Q0.15, as in GRU and LSTM. With relu, h has no bound of its own: the range of
-the output says how many bits stay behind its point, twice that range fits, and the sums are numbers of the same kind.
+the output says how many bits stay behind its point, and the sums are numbers of the same kind. Twice the range of an
+int8 output fits; that of an int16 output has its headroom already.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from edgeq.errors import ModelDataError
 from edgeq.ir.graph import Node
-from edgeq.ir.types import Array
+from edgeq.ir.types import Array, DType
 from edgeq.ops.base import Params
 from edgeq.ops.fixed_point import quantize_multiplier, requantize
 from edgeq.ops.recurrent import STATE_BITS, SUM_BITS, TANH, Recurrent, bits_beside, interpolated
@@ -29,6 +30,7 @@ class Rnn(Recurrent):
     summary = "vanilla RNN with tanh or relu"
     attributes: ClassVar = {"stateful": False, "activation": "tanh"}
     natural_output = None
+    wide_natural_output = None
     only_natural_output = False
     gates = 1
 
@@ -46,9 +48,11 @@ class Rnn(Recurrent):
         return (np.clip(sums, 0, 2**15 - 1) if node.params["relu"] else interpolated(TANH, sums)), state[1]
 
     def _state_bits(self, node: Node) -> tuple[int, ...]:
+        if node.attrs["activation"] != "relu":
+            return (STATE_BITS,)
         y = node.output
-        relu = node.attrs["activation"] == "relu"
-        return (bits_beside(2 * y.scale * (127 - y.zero_point)) if relu else STATE_BITS,)
+        reach = y.scale * (y.type.bounds[1] - y.zero_point)
+        return (bits_beside(reach if y.type.dtype is DType.INT16 else 2 * reach),)
 
     def _sum_bits(self, node: Node) -> int:
         return self._state_bits(node)[0] if node.attrs["activation"] == "relu" else SUM_BITS
@@ -70,4 +74,5 @@ class Rnn(Recurrent):
 
     def to_output(self, node: Node, h: Array) -> Array:
         p = node.params
-        return np.asarray(np.clip(requantize(h, p["multiplier"], p["shift"]) + p["output_zero_point"], -128, 127))
+        y = requantize(h, p["multiplier"], p["shift"]) + p["output_zero_point"]
+        return np.asarray(np.clip(y, *node.output.type.bounds))

@@ -1,4 +1,5 @@
-/* What recurrent layers share: int8 in and out, 16 bits for what they remember. edgeq/ops/recurrent.py is the twin.
+/* What recurrent layers share: int8 or int16 in and out, 16 bits for what they remember. edgeq/ops/recurrent.py is the
+ * twin.
  *
  * Sums of weights become Q3.12 numbers; sigmoid and tanh of those are Q0.15, linear between the points of a table.
  * The scratch of a layer begins with its state: h[units] as Q0.15, and for LSTM cell[units]. With `stateful` it lives
@@ -39,7 +40,7 @@ typedef struct {
   const int16_t *tanh;    /* [257] */
 } edgeq_recurrent_t;
 
-/* A row of weights times a step's input, plus `sum`. */
+/* A row of weights times a step's int8 input, plus `sum`. */
 static inline int32_t edgeq_input_sum(const int8_t *weights, const int8_t *input, int32_t count, int32_t sum) {
   for (int32_t i = 0; i < count; i++) {
     sum += weights[i] * input[i];
@@ -47,7 +48,7 @@ static inline int32_t edgeq_input_sum(const int8_t *weights, const int8_t *input
   return sum;
 }
 
-/* A row of weights times the state, plus `sum`. */
+/* A row of weights times 16-bit numbers, the state or a step's int16 input, plus `sum`. */
 static inline int32_t edgeq_state_sum(const int8_t *weights, const int16_t *h, int32_t count, int32_t sum) {
   for (int32_t i = 0; i < count; i++) {
     sum += weights[i] * h[i];
@@ -55,10 +56,17 @@ static inline int32_t edgeq_state_sum(const int8_t *weights, const int16_t *h, i
   return sum;
 }
 
-/* The product of one row with the step's input, as Q3.12. */
+/* The product of one row with the step's int8 input, as Q3.12. */
 static inline int32_t edgeq_input_product(const edgeq_recurrent_t *layer, int32_t row, const int8_t *input) {
   const int8_t *weights = layer->input_weights + row * layer->inputs;
   const int32_t sum = edgeq_input_sum(weights, input, layer->inputs, layer->input_bias[row]);
+  return edgeq_requantize(sum, layer->input_multipliers[row], layer->input_shifts[row]);
+}
+
+/* The product of one row with the step's int16 input, as Q3.12. At most 384 inputs, so that it fits 32 bits. */
+static inline int32_t edgeq_wide_input_product(const edgeq_recurrent_t *layer, int32_t row, const int16_t *input) {
+  const int8_t *weights = layer->input_weights + row * layer->inputs;
+  const int32_t sum = edgeq_state_sum(weights, input, layer->inputs, layer->input_bias[row]);
   return edgeq_requantize(sum, layer->input_multipliers[row], layer->input_shifts[row]);
 }
 
@@ -95,6 +103,11 @@ static inline int32_t edgeq_scaled(int32_t a, int32_t b) {
 static inline int8_t edgeq_state_output(int32_t h) {
   const int32_t y = (h + 128) >> 8;
   return (int8_t)(y > INT8_MAX ? INT8_MAX : y);
+}
+
+/* The int16 output of a state: the state. */
+static inline int16_t edgeq_wide_state_output(int32_t h) {
+  return (int16_t)h;
 }
 
 #ifdef __cplusplus

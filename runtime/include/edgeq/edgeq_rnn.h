@@ -37,6 +37,12 @@ typedef struct {
 /* Any shape. scratch: int16_t[2 * units], the state and its successor. Input and output must not overlap. */
 void edgeq_rnn_a8__c(const edgeq_rnn_t *layer, const int8_t *input, int8_t *output, void *scratch);
 
+/* int16 in, out, or both: at most 384 inputs where they are int16, with zero point 0. output_zero_point is 0 for an
+ * int16 output. scratch and overlap as above. */
+void edgeq_rnn_a8_to16__c(const edgeq_rnn_t *layer, const int8_t *input, int16_t *output, void *scratch);
+void edgeq_rnn_a16_to8__c(const edgeq_rnn_t *layer, const int16_t *input, int8_t *output, void *scratch);
+void edgeq_rnn_a16_to16__c(const edgeq_rnn_t *layer, const int16_t *input, int16_t *output, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,34 +1,11 @@
 /* Vanilla RNN of any shape.
  *
  * Cost: 5 to 7 instructions per MAC, and some 130 per unit and step; the loads limit it. */
-#include "edgeq/edgeq_rnn.h"
+#define EDGEQ_KERNEL edgeq_rnn_a8__c
+#define EDGEQ_INPUT int8_t
+#define EDGEQ_OUTPUT int8_t
+#define EDGEQ_LOWEST INT8_MIN
+#define EDGEQ_HIGHEST INT8_MAX
+#define EDGEQ_INPUT_SUM edgeq_input_sum
 
-#include <string.h>
-
-static int32_t next(const edgeq_rnn_t *layer, int32_t unit, const int8_t *input, const int16_t *h) {
-  const int8_t *const w = layer->input_weights + unit * layer->inputs;
-  const int8_t *const r = layer->state_weights + unit * layer->units;
-  const int32_t from_input = edgeq_input_sum(w, input, layer->inputs, layer->input_bias[unit]);
-  const int32_t from_state = edgeq_state_sum(r, h, layer->units, layer->state_bias[unit]);
-  const int32_t sum = edgeq_requantize(from_input, layer->input_multipliers[unit], layer->input_shifts[unit]) +
-                      edgeq_requantize(from_state, layer->state_multipliers[unit], layer->state_shifts[unit]);
-  return layer->relu ? edgeq_clamp(sum, 0, INT16_MAX) : edgeq_interpolated(layer->tanh, sum);
-}
-
-void edgeq_rnn_a8__c(const edgeq_rnn_t *layer, const int8_t *input, int8_t *output, void *scratch) {
-  const int32_t units = layer->units;
-  int16_t *const h = (int16_t *)scratch;
-  int16_t *const successor = h + units;
-  if (!layer->stateful) {
-    edgeq_start_state(h, layer->starts, layer->first, units);
-  }
-  for (int32_t t = 0; t < layer->steps; t++) {
-    for (int32_t unit = 0; unit < units; unit++) {
-      successor[unit] = (int16_t)next(layer, unit, input, h);
-      const int32_t y = edgeq_requantize(successor[unit], layer->multiplier, layer->shift) + layer->output_zero_point;
-      *output++ = (int8_t)edgeq_clamp(y, INT8_MIN, INT8_MAX);
-    }
-    memcpy(h, successor, (size_t)units * sizeof *h);
-    input += layer->inputs;
-  }
-}
+#include "any_width.h"

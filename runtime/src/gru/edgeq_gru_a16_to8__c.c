@@ -1,0 +1,8 @@
+/* GRU of any shape, int16 to int8: the plain kernel of int8 with other types. */
+#define EDGEQ_KERNEL edgeq_gru_a16_to8__c
+#define EDGEQ_INPUT int16_t
+#define EDGEQ_OUTPUT int8_t
+#define EDGEQ_INPUT_PRODUCT edgeq_wide_input_product
+#define EDGEQ_STATE_OUTPUT edgeq_state_output
+
+#include "any_width.h"
