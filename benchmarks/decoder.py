@@ -41,11 +41,11 @@ def text() -> Tokens:
         return np.asarray(archive["inputs"])
 
 
-def convert(board: str, folder: Path, weights: str | None = None) -> Result:
+def convert(board: str, folder: Path, ring: str = "int8") -> Result:
     """The example's network for a board, one token per call."""
     calibration = EXAMPLE / "decoder_calibration.npz"
     model = EXAMPLE / "decoder.onnx"
-    options: dict[str, Any] = {"stream": True, "optimize": "speed", "weights": weights}
+    options: dict[str, Any] = {"stream": True, "optimize": "speed", "ring": ring}
     return compile_model(model, board, out=folder, calibrate=calibration, **options)
 
 
@@ -138,7 +138,11 @@ def measure(board: str) -> dict[str, Any]:
         proof = result.verify(on=ALL_PLACES, inputs={"tokens": windows[:3].reshape(-1, 1)})
         if not proof.bit_exact:
             raise VerificationError(f"not bit-exact: {proof.first_mismatch}", where=board)
-        return {"proved_calls": proof.samples, **agreement(result, windows), **cost(result, board, windows[0])}
+        figures = {"proved_calls": proof.samples, **agreement(result, windows), **cost(result, board, windows[0])}
+        small = convert(board, Path(temporary) / "int4", ring="int4")
+        if not small.verify(on=ALL_PLACES, inputs={"tokens": windows[:2].reshape(-1, 1)}).bit_exact:
+            raise VerificationError("not bit-exact with rings in four bits", where=board)
+        return {**figures, "int4": {**agreement(small, windows), **cost(small, board, windows[0], POSITIONS[-1:])}}
 
 
 def recorded() -> dict[str, Any]:
@@ -166,11 +170,15 @@ def tables(figures: dict[str, Any]) -> dict[str, str]:
         which = {POSITIONS[0]: "the first token", POSITIONS[-1]: "a token with full rings"}
         label = which.get(position, f"token {position + 1}")
         row(f"instructions, {label}", lambda f, p=position: f"{f['instructions'][str(p)]:,}")
+    full = str(POSITIONS[-1])
     row("flash, bytes: code + constants", lambda f: f"{f['text_bytes']:,} + {f['rodata_bytes']:,}")
     row(
         "RAM, bytes: arena + state (the rings) + stack",
         lambda f: f"{f['arena_bytes']:,} + {f['state_bytes']:,} + {f['stack_bytes']:,}",
     )
+    row("`--ring int4`: next token as the float original's", lambda f: f"{f['int4']['agreement']:.1%}")
+    row("`--ring int4`: instructions, full rings", lambda f: f"{f['int4']['instructions'][full]:,}")
+    row("`--ring int4`: state, bytes", lambda f: f"{f['int4']['state_bytes']:,}")
     return {"decoder": "\n".join(lines) + "\n"}
 
 

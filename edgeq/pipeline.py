@@ -46,6 +46,9 @@ from edgeq.sound import heard_samples, is_sound, read_settings
 from edgeq.toolchain import available_compilers, can_read_programs
 from edgeq.verify import PLACES, Verification, verify_folder
 
+RINGS = ("int8", "int4")
+"""How keys and values of a stream are kept."""
+
 __all__ = ["Result", "compile_model", "inspect_model", "open_result"]
 
 
@@ -114,6 +117,7 @@ def compile_model(
     attention: str = "fused",
     max_ram: int | None = None,
     stream: bool = False,
+    ring: str = "int8",
     features: Path | str | SoundSettings | None = None,
     every: int | None = None,
     dimensions: Mapping[str, int] | None = None,
@@ -132,7 +136,8 @@ def compile_model(
     nothing reads. attention: how a float model's is computed: as one operator (fused), with probabilities that are
     powers of two (log2), or as products and a softmax with a matrix of scores (split). max_ram: the most bytes that the
     arena may take, with slower kernels if need be. stream: of a network over a window of time, take only the newest
-    frames per call and keep what is still needed of older ones. features: what a network that listens was trained on,
+    frames per call and keep what is still needed of older ones. ring: in how many bits keys and values of causal
+    attention are then kept, "int8" or "int4". features: what a network that listens was trained on,
     as a TOML file or an object: the C takes samples of sound, and computes the features too (docs/sound.md);
     `calibrate` may then hold sounds. every: frames of features from one score to the next. dimensions: values for
     dynamic dimensions by name.
@@ -141,6 +146,8 @@ def compile_model(
     path = Path(model)
     if optimize not in GOALS:
         raise UsageError(f"{optimize!r} is not an optimization goal", hint=f"use one of: {', '.join(GOALS)}")
+    if ring not in RINGS or (ring != "int8" and (not stream or features is not None)):
+        raise UsageError(f"--ring {ring}", hint=f"one of {', '.join(RINGS)}, with --stream of a network over tokens")
     given = _given_plan(plan, weights, weights_edges)
     wanted = parse_activations(activations)
     target = board if isinstance(board, Board) else load_board(board)
@@ -156,7 +163,7 @@ def compile_model(
     if hears is not None:
         integer, real = listen(integer, hears, every=every, stream=stream), None
     elif stream:
-        integer, real = over_time(integer), None  # the float network is still one over the whole window
+        integer, real = over_time(integer, ring=ring), None  # the float network is still one over the whole window
     to_integer(integer)
     core = kernel_features(target)
     removed = None if keep_dead else asdict(narrow(integer, core, optimize))

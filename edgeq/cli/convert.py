@@ -74,6 +74,13 @@ from edgeq.cli.progress import progress_bar
     help="Of a network over a window of time, take only the newest frames per call and keep state.",
 )
 @click.option(
+    "--ring",
+    type=click.Choice(["int8", "int4"]),
+    default="int8",
+    show_default=True,
+    help="With --stream: how keys and values of causal attention are kept.",
+)
+@click.option(
     "--features",
     type=arguments.PATH,
     metavar="FILE",

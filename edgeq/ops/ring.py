@@ -36,16 +36,25 @@ class Ring(Operator):
         last = a["start"] + (a["parts"] - 1) * a["stride"] + a["size"]
         if x.shape[0] != 1 or not 0 < last <= x.type.elements or a["start"] < 0:
             raise ValueError(f"{a['parts']} parts of {a['size']} of a frame of {list(x.shape)}")
-        if node.input(1).shape != (1, 1, a["parts"] * a["size"]) or node.input(2).shape != (1, 1):
+        row = a["parts"] * self.part_elements(a["size"])
+        if node.input(1).shape != (1, 1, row) or node.input(2).shape != (1, 1):
             raise ValueError(f"first contents of shape {list(node.input(1).shape)}")
-        return [(1, a["frames"], a["parts"] * a["size"])]
+        return [(1, a["frames"], row)]
+
+    def part_elements(self, size: int) -> int:
+        """Of the ring, for a part of `size` elements."""
+        return size
+
+    def stored(self, node: Node, parts: Array) -> Array:
+        """Parts of frames [calls, parts, size] as the ring holds them."""
+        return parts
 
     def compute(self, node: Node, inputs: Operands) -> list[Array]:
         a, x = node.attrs, operand(inputs, 0)
         frames = int(a["frames"])
         flat = x.reshape(-1, prod(node.input(0).shape))
         taken = a["start"] + np.arange(a["parts"])[:, None] * a["stride"] + np.arange(a["size"])
-        rows = flat[:, taken.reshape(-1)]
+        rows = self.stored(node, flat[:, taken]).reshape(len(flat), -1)
         slots = operand(inputs, 2).reshape(-1).astype(np.int64)
         slots = np.where(slots < frames, slots, slots - frames)
         ring = np.repeat(operand(inputs, 1)[0].astype(x.dtype), frames, axis=0)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgeq.errors import UnsupportedError
+from edgeq.errors import UnsupportedError, UsageError
 from edgeq.ir.graph import Attr, Graph, Node, Value
 from edgeq.ir.types import Array, DType, TensorType
 from edgeq.ops.build import make_node
@@ -44,11 +44,11 @@ class _OtherStepError(Exception):
     """Strides want another number of frames per call."""
 
 
-def stream(graph: Graph, frames: int | None = None, past: Array | None = None) -> Graph:
+def stream(graph: Graph, frames: int | None = None, past: Array | None = None, ring: str = "int8") -> Graph:
     """A quantized graph over a window -> the same with state, which takes `frames` new frames per call.
 
     frames: None is the fewest that strides allow. past: what the input has always been before the first call, in its
-    integers; None is real zero.
+    integers; None is real zero. ring: how keys and values of causal attention are kept, "int8" or "int4".
 
     Outputs with an axis of time give the newest frames of it. `meta["stream"]` of the result: `window` and `frames`,
     those of the original and of one call; `axis` and `outputs`, the axes that count frames in the original's layout;
@@ -64,9 +64,12 @@ def stream(graph: Graph, frames: int | None = None, past: Array | None = None) -
     quiet = _silence(graph, past)
     for count in range(1, window) if frames is None else [frames]:
         try:
-            return Streaming(graph, count, quiet).result()
+            result = Streaming(graph, count, quiet, ring).result()
         except _OtherStepError:
             continue
+        if ring != "int8" and not any(node.op == f"ring_{ring}" for node in result.nodes):
+            raise UsageError(f"--ring {ring}: nothing is kept in rings", where=graph.name, hint="leave it out")
+        return result
     small = "step smaller than the whole window" if frames is None else f"step of {frames} frames in the window"
     raise UnsupportedError(
         f"--stream: the strides over time allow no {small} of {window} frames",
@@ -100,7 +103,7 @@ def _silence(graph: Graph, past: Array | None) -> dict[str, Array]:
 class Streaming:
     """Rebuilds the graph node by node."""
 
-    def __init__(self, graph: Graph, frames: int, quiet: Mapping[str, Array]) -> None:
+    def __init__(self, graph: Graph, frames: int, quiet: Mapping[str, Array], ring: str) -> None:
         self.old = graph
         self.new = Graph(graph.name, meta=dict(graph.meta))
         self.frames = frames
@@ -115,6 +118,7 @@ class Streaming:
         self.position: Value | None = None
         """Their count, once something reads it."""
         self.window = graph.inputs[0].shape[_time_axis(graph.inputs[0])]
+        self.ring = ring
 
     def result(self) -> Graph:
         """The new graph. Raises _OtherStepError when the strides do not divide the frames."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from edgeq.ir.graph import Graph, Node, Value
 from edgeq.ir.types import Array, DType, TensorType
+from edgeq.ops.ring_int4 import code_bytes
 
 if TYPE_CHECKING:
     from edgeq.passes.stream import Frames, Streaming
@@ -60,19 +61,22 @@ def attended(streaming: Streaming, node: Node) -> Frames | None:
     if written is None:
         return None
     position = _position(streaming, a["keys"])
+    form = "_int4" if streaming.ring == "int4" and (a["depth"] | a["columns"]) % 2 == 0 else ""
+    heads = a["kv_heads"]
     rings = [
-        _ring(streaming, f"{node.name}.{name}", node.input(index), view, (a["kv_heads"], a[size]), a["keys"], position)
+        _ring(streaming, f"ring{form}", f"{node.name}.{name}", node.input(index), view, (heads, a[size]), position)
         for name, index, view, size in (("keys", 1, k, "depth"), ("values", 2, v, "columns"))
     ]
     newest_views = {"q_view": (q[0], 0, *q[1:]), "y_view": (0, *written[1:])}
     for view, size in (("k_view", "depth"), ("v_view", "columns")):
-        newest_views[view] = (0, 0, a[size], a["kv_heads"] * a[size])
+        elements = code_bytes(a[size]) if form else a[size]
+        newest_views[view] = (0, 0, elements, heads * elements)
     shape = (*a["shape"][:result], 1, *a["shape"][result + 1 :])
     attrs = {**a, **newest_views, "queries": 1, "shape": shape, "causal": False}
     newest = streaming.frames_of(node.input(0))
     assert newest is not None
     inputs = [newest.value, *rings, position]
-    made = streaming.put("attention_ring", node.name, inputs, attrs, node.output.type, node.output.name)
+    made = streaming.put(f"attention_ring{form}", node.name, inputs, attrs, node.output.type, node.output.name)
     streaming.endless = True
     return streaming.frames_at(made, result, 1)
 
@@ -100,17 +104,17 @@ def _position(streaming: Streaming, window: int) -> Value:
 
 
 def _ring(
-    streaming: Streaming, name: str, source: Value, view: View, heads: tuple[int, int], window: int, position: Value
+    streaming: Streaming, op: str, name: str, source: Value, view: View, heads: tuple[int, int], position: Value
 ) -> Value:
     """The ring of what `view` reads of a value of the original. heads: how many, and their size."""
     known = streaming.frames_of(source)
     assert known is not None
     parts, size = heads
-    zeros = np.full((1, 1, parts * size), source.zero_point, source.type.dtype.numpy)
-    first = _constant(f"{name}.first", zeros)
+    row = parts * (size if op == "ring" else code_bytes(size))
+    first = _constant(f"{name}.first", np.zeros((1, 1, row), source.type.dtype.numpy))
     first.type = TensorType(first.shape, source.type.dtype, source.type.quantization)
-    attrs = {"frames": window, "start": view[0], "parts": parts, "size": size, "stride": view[1]}
-    return streaming.put("ring", name, [known.value, first, position], attrs, source.type)
+    attrs = {"frames": streaming.window, "start": view[0], "parts": parts, "size": size, "stride": view[1]}
+    return streaming.put(op, name, [known.value, first, position], attrs, source.type)
 
 
 def _constant(name: str, data: Array) -> Value:

@@ -17,6 +17,18 @@ from edgeq.ops.build import make_node
 
 IMAGE = (1, 6, 6, 8)
 
+RING = {"frames": 6, "parts": 2, "size": 2, "stride": 2}
+ATTENTION_RING = {
+    **dict.fromkeys(("batches", "queries"), 1),
+    **dict.fromkeys(("kv_heads", "depth", "columns"), 2),
+    **dict.fromkeys(("k_view", "v_view"), (0, 0, 2, 4)),
+    "heads": 4,
+    "keys": 6,
+    "q_view": (0, 0, 2, 8),
+    "y_view": (0, 2, 8),
+    "shape": (1, 1, 8),
+}
+
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "argmax": {"axis": 3},
     "attention": {
@@ -31,19 +43,8 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
         "y_view": (288, 2, 8),
         "shape": IMAGE,
     },
-    "attention_ring": {
-        "batches": 1,
-        "heads": 4,
-        "kv_heads": 2,
-        "queries": 1,
-        "keys": 6,
-        "depth": 2,
-        "columns": 2,
-        "q_view": (0, 0, 2, 8),
-        **dict.fromkeys(("k_view", "v_view"), (0, 0, 2, 4)),
-        "y_view": (0, 2, 8),
-        "shape": (1, 1, 8),
-    },
+    "attention_ring": ATTENTION_RING,
+    "attention_ring_int4": ATTENTION_RING,
     "average_sums": {"count": 36},
     "concat": {"axis": 3},
     "delay_line": {"frames": 12},
@@ -59,7 +60,8 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "reshape": {"shape": (1, 36, 8)},
     "position": {"window": 6},
     "resize_nearest": {"out_h": 12, "out_w": 12},
-    "ring": {"frames": 6, "size": 4},
+    "ring": RING,
+    "ring_int4": RING,
     "rotary": {"axis": 1, "steps": (1 << 29, 1 << 27, 1 << 25, 1 << 23)},
     "slice": {"begin": (0, 0, 0, 0), "end": (1, 3, 6, 8), "strides": (1, 1, 1, 1)},
     "table": {"table": tuple(range(127, -129, -1))},
@@ -104,16 +106,8 @@ def sample_inputs(row: Operator) -> list[Value | None]:
         return [Value(name, TensorType(IMAGE, DType.INT8, SAME_QUANTIZATION)) for name in "qkv"]
     if row.name == "sum_pixels":
         return [image, Value("before", TensorType((1, 1, 1, 8), DType.INT32))]
-    if row.name in ("position", "ring", "attention_ring"):
-        position = Value("position", TensorType((1, 1), DType.INT32))
-        start = Value("start", TensorType((1, 1), DType.INT32), np.full((1, 1), -1, np.int32))
-        first = _constant("first", np.full((1, 1, 4), -3), DType.INT8, SAME_QUANTIZATION)
-        q, ring = (
-            Value(n, TensorType(s, DType.INT8, SAME_QUANTIZATION)) for n, s in (("q", (1, 1, 8)), ("r", (1, 6, 4)))
-        )
-        return {"position": [q, start], "ring": [q, first, position], "attention_ring": [q, ring, ring, position]}[
-            row.name
-        ]
+    if row.name == "position" or "ring" in row.name.split("_"):
+        return _of_a_decoder(row.name)
     if row.name == "average_sums":
         return [Value("sums", TensorType((1, 1, 1, 8), DType.INT32))]
     if row.name in RECURRENT:
@@ -132,6 +126,17 @@ def sample_inputs(row: Operator) -> list[Value | None]:
     if row.name in ("layer_norm", "group_norm"):
         return [image, *(_constant(n, np.arange(8) + 1, DType.INT16, SAME_QUANTIZATION) for n in ("gain", "offset"))]
     return [image]
+
+
+def _of_a_decoder(name: str) -> list[Value | None]:
+    """Rings of 6 slots for two heads of two elements each, which are two bytes in four bits too."""
+    position = Value("position", TensorType((1, 1), DType.INT32))
+    if name == "position":
+        return [Value("x", TensorType((1, 1, 8), DType.INT8)), Value("p", position.type, np.full((1, 1), -1, np.int32))]
+    x = Value("x", TensorType((1, 1, 8), DType.INT8, SAME_QUANTIZATION))
+    ring = Value("ring", TensorType((1, 6, 4), DType.INT8, SAME_QUANTIZATION))
+    first = _constant("first", np.zeros((1, 1, 4)), DType.INT8, SAME_QUANTIZATION)
+    return [x, ring, ring, position] if name.startswith("attention") else [x, first, position]
 
 
 def _constant(name: str, data: Array, dtype: DType, quantization: Quantization) -> Value:

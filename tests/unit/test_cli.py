@@ -73,6 +73,7 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
         "plan": None,
         "seed": None,
         "stream": False,
+        "ring": "int8",
         "features": None,
         "every": None,
         "weights": None,
@@ -82,6 +83,7 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
         "require_int": False,
         "keep_dead": False,
         "max_ram": None,
+        "attention": "fused",
         "dimensions": {},
         "compiler": "auto",
     }
@@ -89,13 +91,14 @@ def test_convert_passes_everything_on(result: FakeResult, capsys: pytest.Capture
     options = "-o out --name n --calibrate x.npz --optimize size --require-int -d batch:1 -d a:b:7 --compiler gcc "
     options += (
         "--stream --calibration mse --plan p.toml --weights int4:g32 --weights-edges int4 --keep-dead --max-ram 9000 "
-        "--features mel.toml --every 4 --activations mixed:30"
+        "--features mel.toml --every 4 --activations mixed:30 --ring int4"
     )
     assert cli.run(["convert", "m.onnx", "--board", "riscv", *options.split()]) == 0
     assert result.asked["dimensions"] == {"batch": 1, "a:b": 7}
     assert result.asked["out"] == Path("out") and result.asked["calibrate"] == Path("x.npz")
     assert result.asked["require_int"] is True
     assert result.asked["keep_dead"] is True and result.asked["max_ram"] == 9000
+    assert result.asked["ring"] == "int4"
     assert result.asked["stream"] is True and result.asked["plan"] == Path("p.toml")
     assert result.asked["calibration"] == "mse"
     assert result.asked["features"] == Path("mel.toml") and result.asked["every"] == 4

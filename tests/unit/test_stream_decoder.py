@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgeq.calibrate import calibrated_graph
 from edgeq.errors import UsageError
@@ -20,6 +22,7 @@ from edgeq.ops import operator
 from edgeq.ops.attention import attend
 from edgeq.ops.build import make_node
 from edgeq.ops.execute import run_integer
+from edgeq.ops.ring_int4 import HIGH, LOW, MOST_SHIFT, decode, encode
 from edgeq.passes.pipeline import prepare, to_integer
 from edgeq.passes.stream import stream
 from edgeq.pipeline import compile_model
@@ -106,9 +109,9 @@ def test_calls_give_the_positions_of_the_window(positions: str, packed: bool, tm
     assert made["gather"] == (2 if positions == "learned" else 1)
     to_integer(whole)
     to_integer(steps)
-    given = tokens(31)[-1].astype(np.int32)
-    (want,) = run_integer(whole, {"tokens": given[None]}).values()
-    (got,) = run_integer(steps, {"tokens": given[:, None]}).values()
+    text = tokens(31)[-1].astype(np.int32)
+    (want,) = run_integer(whole, {"tokens": text[None]}).values()
+    (got,) = run_integer(steps, {"tokens": text[:, None]}).values()
     np.testing.assert_array_equal(got.reshape(want.shape), want)
 
 
@@ -119,27 +122,52 @@ def test_what_sees_later_tokens_sees_whole_windows(tmp_path: Path) -> None:
     assert not any(node.op in ("ring", "position") for node in steps.nodes) and not steps.meta["stream"]["endless"]
     to_integer(whole)
     to_integer(steps)
-    given = tokens(2).reshape(-1).astype(np.int32)
-    (want,) = run_integer(whole, {"tokens": given[None, -WINDOW:]}).values()
-    (got,) = run_integer(steps, {"tokens": given[:, None]}).values()
+    text = tokens(2).reshape(-1).astype(np.int32)
+    (want,) = run_integer(whole, {"tokens": text[None, -WINDOW:]}).values()
+    (got,) = run_integer(steps, {"tokens": text[:, None]}).values()
     np.testing.assert_array_equal(got[-1].reshape(want.shape), want)
 
 
 @pytest.mark.tools
-@pytest.mark.parametrize("board", ["riscv", "cortex-m4"])
-def test_tokens_one_by_one_in_c(board: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("board", "ring"), [("riscv", "int8"), ("cortex-m4", "int8"), ("cortex-m4", "int4")])
+def test_tokens_one_by_one_in_c(board: str, ring: str, tmp_path: Path) -> None:
     """Beyond the window too, with tokens that the table does not have, and against the original within it."""
     need("torch", "cc", "zig", "unicorn", "onnxruntime")
     file = export(decoder("rotary", False), tmp_path / "m.onnx")
-    result = compile_model(file, board, out=tmp_path / "c", calibrate={"tokens": tokens(30)}, stream=True)
-    assert result.manifest["state_bytes"] == 2 * WINDOW * SIZE + 3 * 4
+    result = compile_model(file, board, out=tmp_path / "c", calibrate={"tokens": tokens(30)}, stream=True, ring=ring)
+    row = SIZE if ring == "int8" else 1 + SIZE // 2
+    assert 0 <= result.manifest["state_bytes"] - 2 * WINDOW * row - 3 * 4 <= 8  # whole words, and what may be over-read
     assert result.verify(samples=3 * WINDOW).bit_exact
-    given = {"tokens": tokens(31)[-1].reshape(-1, 1)}
-    proof = result.verify(on=["host"], inputs=given, reference="original")
-    assert proof.bit_exact and proof.reference is not None and proof.reference["sqnr_db"] > 20
+    text = {"tokens": tokens(31)[-1].reshape(-1, 1)}
+    proof = result.verify(on=["host"], inputs=text, reference="original")
+    assert (
+        proof.bit_exact and proof.reference is not None and proof.reference["sqnr_db"] > (20 if ring == "int8" else 15)
+    )
     with pytest.raises(UsageError, match="starts anew with every window") as refused:
         result.verify(on=["host"], samples=WINDOW + 1, reference="original")
     assert f"at most {WINDOW}" in str(refused.value.hint)
+
+
+def test_rings_in_four_bits_without_rings_are_refused(tmp_path: Path) -> None:
+    need("torch")
+    whole = quantized(decoder("learned", True, causal=False), tmp_path)
+    with pytest.raises(UsageError, match="nothing is kept in rings"):
+        stream(whole, ring="int4")
+    for wrong in ({"ring": "int4"}, {"ring": "int2", "stream": True}):
+        with pytest.raises(UsageError, match="--ring"):
+            compile_model(tmp_path / "m.onnx", "riscv", out=tmp_path / "c", calibrate={"tokens": tokens(2)}, **wrong)
+
+
+@given(st.lists(st.integers(-255, 255), min_size=2, max_size=12).filter(lambda x: len(x) % 2 == 0))
+def test_four_bits_and_a_shift_are_as_near_as_they_can_be(part: list[int]) -> None:
+    x = np.array([part])
+    codes = encode(x)
+    shift = int(codes[0, 0])
+    assert codes.shape == (1, 1 + len(part) // 2) and 0 <= shift <= MOST_SHIFT
+    assert np.abs(decode(codes) - x).max() <= (1 << shift) // 2
+    if shift:  # one less does not do
+        m = (x + (1 << shift >> 2)) >> (shift - 1)
+        assert m.min() < LOW or m.max() > HIGH
 
 
 def test_rings_hold_the_newest_frames() -> None:
