@@ -162,6 +162,12 @@ class Streaming:
             if found is not None:
                 self.done[id(node.output)] = replace(found, whole=found.count == node.output.shape[found.axis])
                 return
+        if operator(node.op).keeps_scratch(node):
+            raise UnsupportedError(
+                "--stream: it remembers from call to call, and would see the same frames again and again",
+                where=node.name,
+                hint="convert it without --stream, or without padding over time before this layer",
+            )
         inputs = [None if v is None else self._whole(v) for v in node.inputs]
         made = self.make(node, inputs, node.attrs)
         self.done[id(node.output)] = Frames(made, 0, 0, True)

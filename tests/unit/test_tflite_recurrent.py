@@ -106,6 +106,18 @@ def test_one_step_per_call_equals_the_whole_sequence() -> None:
     np.testing.assert_array_equal(got.reshape(-1, CLASSES), want.reshape(-1, CLASSES))
 
 
+def test_a_layer_with_a_memory_of_its_own_takes_no_whole_windows() -> None:
+    """Behind padding over time, every call would give it the frames of the last call once more."""
+    lstm = layer(quantized=True)
+    x = lstm.inputs[0]
+    assert x is not None
+    fewer = TensorSpec([1, STEPS - 2, INPUTS], scale=x.scale, zero_point=x.zero_point)
+    pads = TensorSpec([3, 2], "int32", data=[[0, 0], [1, 1], [0, 0]])
+    padded = model([OperatorSpec("PAD", [fewer, pads], [x]), lstm], [fewer], list(lstm.outputs))
+    with pytest.raises(UnsupportedError, match="again and again"):
+        stream(load_tflite(Path("net.tflite"), padded))
+
+
 def _with_operand(place: int, tensor: TensorSpec | None) -> Callable[[OperatorSpec], None]:
     def change(lstm: OperatorSpec) -> None:
         lstm.inputs = [tensor if i == place else t for i, t in enumerate(lstm.inputs)]
