@@ -97,7 +97,10 @@ def choose_widths(work: Work, wanted: Wanted) -> Choice:
     names = [node.name for node in able]
     lowest, highest = measure(()), measure(names)
     # What a tensor adds when it alone has 8 bits.
-    added = {name: measure([other for other in names if other != name]) - highest for name in names}
+    added = {}
+    for done, name in enumerate(names):
+        work.progress("activations in 16 bits", done + 1, len(names))
+        added[name] = measure([other for other in names if other != name]) - highest
     ends = [node.name for node in able if work.real.is_output(node.output)]
     order = sorted(names, key=lambda name: (name not in ends, -added[name]))
     limit = measure.noise_at(wanted.target, highest)
