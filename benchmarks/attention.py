@@ -1,8 +1,9 @@
 """Attention's figures: instructions per MAC of its kernels, and what powers of two and smoothed keys cost and bring.
 
-`python -m benchmarks.attention [WORD...]` measures anew (WORDs limit the boards; `accuracy` is a word too), writes
-attention.json beside this file and the tables of docs/kernels.md and docs/numbers.md. Instructions are executed ones on
-an emulated core, zig's build, softmax included; MACs are those of both products. A test checks two of them.
+`python -m benchmarks.attention [WORD...]` measures anew (WORDs limit the boards; `accuracy` and `shifts` are words too),
+writes attention.json beside this file and the tables of docs/kernels.md and docs/numbers.md. Instructions are executed
+ones on an emulated core, zig's build, softmax included; MACs are those of both products. A test checks what takes no
+time, and that the targets are met.
 """
 
 from __future__ import annotations
@@ -55,11 +56,29 @@ def instructions(board: str) -> dict[str, dict[str, float]]:
                 continue
             for name, shape in SHAPES.items():
                 layer = shape()
+                if not kernel.accepts(layer.facts):
+                    continue
                 result: Any = (
                     machine.run(kernel, layer) if not vectors else run_layer(kernel, layer, board, Path(folder))
                 )
                 np.testing.assert_array_equal(result.output, layer.expected())
                 found.setdefault(kernel.name, {})[name] = round(result.instructions / layer.facts["macs"], 2)
+    return found
+
+
+def shifts() -> dict[str, float]:
+    """Instructions per MAC with probabilities that are powers of two on a core without a multiplier, by kernel."""
+    from tests.kernels.machine import Machine
+
+    found = {}
+    layer = case(1, 4, 4, 32, 256, 16, 16, scale=0.01, log2=True)  # 256 keys; all queries cost alike
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Machine.of("rv32ec", "zig", Path(folder))
+        for kernel in kernels_for("attention"):
+            if kernel.runs_on(kernel_features(machine.board)):
+                result = machine.run(kernel, layer)
+                np.testing.assert_array_equal(result.output, layer.expected())
+                found[kernel.name] = round(result.instructions / layer.facts["macs"], 1)
     return found
 
 
@@ -125,6 +144,9 @@ def tables(figures: dict[str, Any]) -> dict[str, str]:
         for kernel, found in sorted(figures[board].items()):
             lines.append(f"| `{kernel}` | `{board}` | " + " | ".join(f"{found[s]:.2f}" for s in SHAPES) + " |")
     done = {"attention": "\n".join(lines) + "\n"}
+    lines = ["| kernel | RV32EC, 256 keys, heads of 16 |", "| --- | ---: |"]
+    lines += [f"| `{kernel}` | {per_mac:.1f} |" for kernel, per_mac in sorted(figures["shifts"].items())]
+    done["attention-shifts"] = "\n".join(lines) + "\n"
     ways, keys = figures["accuracy"]["ways"], figures["accuracy"]["keys"]
     titles = {"fused": "`fused`", "log2": "`log2`", "split": "`split`", "smoothed": "`fused`, `--method keys`"}
     for name, head, columns, rows in (
@@ -148,6 +170,8 @@ def main(words: list[str]) -> None:
     figures = recorded()
     if not words or "accuracy" in words:
         figures["accuracy"] = accuracy()
+    if not words or "shifts" in words:
+        figures["shifts"] = shifts()
     for board in BOARDS:
         if not words or any(word in board for word in words):
             figures[board] = instructions(board)

@@ -94,9 +94,10 @@ class Kernel:
 
     @property
     def _multiplies(self) -> bool:
-        """Whether each multiply-accumulate is one: packed activations go by bits, tables hold the products."""
+        """Whether each multiply-accumulate is one: packed activations go by bits, tables hold the products;
+        kernels of powers of two shift, and say themselves what they multiply."""
         parts = self.parts
-        return parts.activations in (PLAIN_ACTIVATIONS, ANY_ACTIVATIONS) and parts.shape != "table"
+        return parts.activations in (PLAIN_ACTIVATIONS, ANY_ACTIVATIONS) and parts.shape not in ("table", "log2")
 
 
 def _on_core(text: str | Mapping[str, str], features: frozenset[str]) -> str:

@@ -259,4 +259,4 @@ class Attention(Operator):
         pairs = pairs * (together + together % 2) // together
         scored = pairs if node.params["tile"] >= a["keys"] else 2 * pairs
         rows = a["batches"] * a["heads"] * a["queries"]
-        return {**super().facts(node), "rows": rows, "pairs": pairs, "scored": scored}
+        return {**super().facts(node), "rows": rows, "pairs": pairs, "scored": scored, "log2": int(a["log2"])}

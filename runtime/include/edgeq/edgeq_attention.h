@@ -64,6 +64,10 @@ typedef struct {
 void edgeq_attention_a8__c(const edgeq_attention_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
                            int8_t *output, void *scratch);
 
+/* Any shape; all exponentials are powers of two, so that values are shifted. Scratch likewise. */
+void edgeq_attention_a8_log2__c(const edgeq_attention_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
+                                int8_t *output, void *scratch);
+
 /* Any shape; two queries with four keys, or eight columns, at a time. Scratch likewise. */
 void edgeq_attention_a8_2x4__c(const edgeq_attention_t *layer, const int8_t *q, const int8_t *k, const int8_t *v,
                                int8_t *output, void *scratch);
