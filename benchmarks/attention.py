@@ -1,6 +1,6 @@
 """Attention's figures: instructions per MAC of its kernels, and what powers of two and smoothed keys cost and bring.
 
-`python -m benchmarks.attention [WORD...]` measures anew (WORDs limit the boards; `accuracy` and `shifts` are words too),
+`python -m benchmarks.attention [WORD...]` measures anew (WORDs limit boards; `accuracy` and `shifts` are words too),
 writes attention.json beside this file and the tables of docs/kernels.md and docs/numbers.md. Instructions are executed
 ones on an emulated core, zig's build, softmax included; MACs are those of both products. A test checks what takes no
 time, and that the targets are met.
