@@ -34,7 +34,7 @@ class LitertLstm(Lstm):
     """
 
     name = "litert_lstm"
-    summary = "LSTM of int8 files, as LiteRT computes it"
+    summary = "UNIDIRECTIONAL_SEQUENCE_LSTM of int8 files, as LiteRT computes it"
     attributes: ClassVar = {"stateful": True, "cell_bits": 11, "cell_clip": 0.0, "hidden": None, "state": None}
     natural_output = None
     wide_natural_output = None

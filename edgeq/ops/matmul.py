@@ -30,7 +30,7 @@ class Matmul(Operator):
     """
 
     name = "matmul"
-    summary = "MatMul of two computed tensors"
+    summary = "MatMul of two computed tensors, Einsum, BATCH_MATMUL"
     attributes: ClassVar = {"transpose_b": False}
     gives_wide = True
 

@@ -255,7 +255,7 @@ class Lstm(Recurrent):
     """
 
     name = "lstm"
-    summary = "LSTM"
+    summary = "LSTM; UNIDIRECTIONAL_SEQUENCE_LSTM of float files"
     attributes: ClassVar = {"stateful": False, "cell_range": 8.0, "cell_clip": 0.0}
     gates = 4
     states = 2

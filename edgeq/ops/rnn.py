@@ -27,7 +27,7 @@ class Rnn(Recurrent):
     """h <- activation(W x + bias + R h + bias), activation `tanh` or `relu`."""
 
     name = "rnn"
-    summary = "vanilla RNN with tanh or relu"
+    summary = "RNN with tanh or relu"
     attributes: ClassVar = {"stateful": False, "activation": "tanh"}
     natural_output = None
     wide_natural_output = None
