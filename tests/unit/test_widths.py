@@ -109,3 +109,18 @@ def test_a_wrong_spelling_is_named(text: str) -> None:
         parse_activations(text)
     assert parse_activations("mixed:27.5") == Wanted(27.5)
     assert parse_activations("int8") is None
+
+
+def test_tokens_are_no_activations() -> None:
+    b = GraphBuilder("g")
+    tokens = b.input("tokens", (1, 5), dtype=DType.INT32)
+    y = b.add("gather", [b.constant("table", RNG.normal(size=(7, 4))), tokens], name="embed")
+    graph = b.finish([b.add("dense", [y, b.constant("w", RNG.normal(size=(3, 4)))], name="fc")])
+    given = {"tokens": RNG.integers(0, 7, (32, 5)).astype(np.float64)}
+    work = Work(graph, given, lambda g: observe_ranges(g, given), Plan())
+    choice = choose_widths(work, Wanted(everywhere=True))
+    assert [t["name"] for t in choice.tensors] == ["fc"]
+    work.plan = choice.plan
+    work.restart()
+    layers, whole = work.fidelity()
+    assert whole.sqnr_db is not None and whole.sqnr_db == layers["fc"] and whole.sqnr_db > 30
