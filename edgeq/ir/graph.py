@@ -44,6 +44,12 @@ class Value:
             raise InternalError(f"value {self.name!r} is not quantized")
         return self.type.quantization
 
+    def integers(self, real: Array) -> Array:
+        """Reals as this value's integers; tokens, which have no scale, are themselves."""
+        if self.type.quantization is None:
+            return real.astype(self.type.dtype.numpy)
+        return self.type.quantization.quantize(real, self.type.dtype)
+
     @property
     def scale(self) -> float:
         return self.quantization.tensor_scale

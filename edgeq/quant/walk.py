@@ -50,7 +50,8 @@ def walk(work: Work, choose: Callable[[Step], Layer]) -> None:
     ours: dict[str, Array] = {}
     for value in work.real.inputs:
         real[value.name] = work.samples[value.name][:LIMIT].astype(np.float64)
-        ours[value.name] = on_grid(real[value.name], types[value.name])
+        known = types.get(value.name)
+        ours[value.name] = real[value.name] if known is None else on_grid(real[value.name], known)
     for position, node in enumerate(work.real.nodes):
         arrays = [_operands(node, values) for values in (real, ours)]
         if operator(node.op).accumulates:

@@ -126,7 +126,7 @@ class Work:
         run_real(self.target, inputs, lambda v, x: real.update({v.name: x}) if v.name in names else None)
         graph = self.quantized()
         to_integer(graph)
-        given = {v.name: _integers(v, inputs[v.name]) for v in graph.inputs}
+        given = {v.name: v.integers(inputs[v.name]) for v in graph.inputs}
 
         def keep(value: Value, x: Array) -> None:
             if value.name in names and value.type.quantization is not None:
@@ -139,12 +139,6 @@ class Work:
         sqnr = round(float(np.mean(whole)), 2) if whole else None
         scores = [(real[n].reshape(-1, real[n].shape[-1]), ours[n].reshape(-1, real[n].shape[-1])) for n in classes]
         return layers, Fidelity(sqnr, sum(divergence(a, b) for a, b in scores) if scores else None)
-
-
-def _integers(value: Value, reals: Array) -> Array:
-    """An input of the quantized graph; tokens are integers already."""
-    kind, dtype = value.type.quantization, value.type.dtype
-    return reals.astype(dtype.numpy) if kind is None else kind.quantize(reals, dtype)
 
 
 def held_back(samples: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:

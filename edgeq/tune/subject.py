@@ -143,7 +143,7 @@ def real_scores(graph: Graph, samples: Mapping[str, Array]) -> Array:
 
 def integer_scores(graph: Graph, samples: Mapping[str, Array]) -> Array:
     """The scores of a lowered graph as reals, [samples, any]; `samples` are real."""
-    quantized = {v.name: v.quantization.quantize(samples[v.name], v.type.dtype) for v in graph.inputs}
+    quantized = {v.name: v.integers(samples[v.name]) for v in graph.inputs}
     return scored(graph).quantization.dequantize(_run(graph, quantized, integer=True))
 
 

@@ -148,6 +148,17 @@ def test_tokens_one_by_one_in_c(board: str, ring: str, tmp_path: Path) -> None:
     assert f"at most {WINDOW}" in str(refused.value.hint)
 
 
+@pytest.mark.tools
+def test_methods_and_wide_activations_take_tokens(tmp_path: Path) -> None:
+    """What is measured on the integer network feeds it tokens as they are."""
+    need("torch", "cc")
+    file = export(decoder("rotary", False), tmp_path / "m.onnx")
+    wanted = {"weights": "int4", "activations": "int16", "methods": "gptq"}
+    result = compile_model(file, "host", out=tmp_path / "c", calibrate={"tokens": tokens(8)}, stream=True, **wanted)
+    assert any(step["outputs"][0]["dtype"] == "int16" for step in result.manifest["steps"])
+    assert result.verify(on=["host"], samples=2 * WINDOW).bit_exact
+
+
 def test_rings_in_four_bits_without_rings_are_refused(tmp_path: Path) -> None:
     need("torch")
     whole = quantized(decoder("learned", True, causal=False), tmp_path)

@@ -91,7 +91,7 @@ def rounded_values(work: Work, samples: dict[str, Array], names: set[str]) -> di
     graph = work.quantized()
     to_integer(graph)
     found: dict[str, Array] = {}
-    given = {v.name: v.quantization.quantize(samples[v.name], v.type.dtype) for v in graph.inputs}
+    given = {v.name: v.integers(samples[v.name]) for v in graph.inputs}
     run_integer(
         graph, given, lambda v, x: found.update({v.name: v.quantization.dequantize(x)}) if v.name in names else None
     )
