@@ -1,6 +1,6 @@
 /* GRU of any shape.
  *
- * Cost: about 6 instructions per MAC, and some 150 per unit and step for the gates; the loads limit it. */
+ * Cost: 4 to 7 instructions per MAC, and 300 to 600 per unit and step for the gates; the loads limit it. */
 #define EDGEQ_KERNEL edgeq_gru_a8__c
 #define EDGEQ_INPUT int8_t
 #define EDGEQ_OUTPUT int8_t
