@@ -209,9 +209,9 @@ def sample_for(kernel: Kernel, row: Operator) -> Node:
     """A lowered node of the operator with the parameters that kernels such as this one read."""
     if kernel.descriptor_type.endswith("_grouped_t"):
         return sample_grouped_node(row, str(kernel.parts.grouped))
-    return sample_levels_node(row) if kernel.epilogue == "levels" else sample_node(row)
     if is_wide(kernel) and runs_wide(kernel, row):
         return sample_wide_node(row, kernel)
+    return sample_levels_node(row) if kernel.epilogue == "levels" else sample_node(row)
 
 
 def is_wide(kernel: Kernel) -> bool:
