@@ -26,8 +26,15 @@ def test_recorded_plans_keep_to_their_bits() -> None:
     prepare(graph)
     for row in tune.recorded()["mixed"]:
         chosen = {name: LayerPlan(parse_scheme(text)) for name, text in row["layers"].items()}
-        bits = tune.weight_bits(graph, chosen, row["scale_bytes"])
+        bits = tune.weight_bits(graph, chosen)
         assert bits == pytest.approx(row["bits"]) and bits <= tune.BITS
+
+
+def test_three_bits_per_weight_keep_their_accuracy_on_average_over_the_seeds() -> None:
+    methods, seeds = tune.METHODS[-1]
+    found = [row for row in tune.recorded()["mixed"] if row["methods"] == methods]
+    assert [row["seed"] for row in found] == list(seeds)
+    assert sum(row["accuracy"] for row in found) / len(found) >= tune.TARGET
 
 
 def test_mixed_digits_beat_uniform_ones_by_more_than_chance() -> None:
