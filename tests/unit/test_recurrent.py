@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeq.calibrate import calibrated_graph
-from edgeq.errors import UnsupportedError, UsageError
+from edgeq.errors import ModelDataError, UnsupportedError, UsageError
 from edgeq.frontends.detect import load_model
 from edgeq.ir.graph import Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
@@ -168,13 +168,16 @@ def test_an_int16_output_is_nothing_but_finer(op: str, seed: int) -> None:
     np.testing.assert_array_equal(integers(coarse, arrays), np.minimum((integers(fine, arrays) + 128) >> 8, 127))
 
 
-def gru_of_largest_sums(inputs: int) -> Node:
-    """Weights of 127 and biases of 2^29, to lower."""
+SCALE_OF_LARGEST = 127 * 2.0**-29
+
+
+def gru_of_largest_sums(inputs: int, scale: float = SCALE_OF_LARGEST) -> Node:
+    """Weights of 127, and with this scale of the input biases of 2^29; to lower."""
     kinds = [
         TensorType(s, DType.INT16, Quantization.per_tensor(1 / 32767, 0)) for s in ((3, inputs), (3, 1), (3,), (3,))
     ]
     constants = [Value(f"c{i}", k, np.full(k.shape, 32767, np.int16)) for i, k in enumerate(kinds)]
-    x = Value("x", TensorType((1, 2, inputs), DType.INT16, Quantization.per_tensor(127 * 2.0**-29, 0)))
+    x = Value("x", TensorType((1, 2, inputs), DType.INT16, Quantization.per_tensor(scale, 0)))
     numbers = {"dtype": DType.INT16, "quantizations": [Quantization.per_tensor(2.0**-15, 0)]}
     return make_node("gru", "g", [x, *constants], output_names=["y"], **numbers)
 
@@ -190,6 +193,11 @@ def test_the_largest_sums_of_int16_fit(tmp_path: Path) -> None:
     for end in DType.INT16.bounds:
         arrays = [np.full(node.input(0).shape, end, np.int16), *(v.constant for v in node.inputs[1:] if v is not None)]
         assert run(binary, message(kernel, node, arrays, -1)) == integers(node, arrays).tobytes()
+
+
+def test_sums_beyond_32_bits_are_refused() -> None:
+    with pytest.raises(ModelDataError, match="may reach"):
+        operator("gru").lower(gru_of_largest_sums(MOST_WIDE_TAPS, 1.0))
 
 
 def test_more_inputs_than_sums_hold_are_refused_or_int8() -> None:
