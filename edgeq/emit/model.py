@@ -190,5 +190,6 @@ def _place(value: Value, plan: Plan, *, const: bool, as_bytes: bool = False) -> 
 def _operand(value: Value | None, plan: Plan, tables: Tables, label: str, *, as_bytes: bool = False) -> str:
     assert value is not None
     if value.is_constant:
-        return tables.add(value.constant, label)
+        cast = "(const int8_t *)" if as_bytes and value.type.dtype is not DType.INT8 else ""
+        return cast + tables.add(value.constant, label)
     return _place(value, plan, const=True, as_bytes=as_bytes)

@@ -184,7 +184,9 @@ def _int8_estimate(node: Node, features: frozenset[str]) -> int | None:
     """Instructions of the fastest int8 kernel for a node's shape whose activations or weights have other widths."""
     row, facts = operator(node.op), operator(node.op).facts(node)
     if is_wide(node):
-        return _least([k for k in kernels_for(row.kernels) if k.output_bits == PLAIN_BITS], facts, features)
+        # The facts of kernels that copy bytes count those of int16.
+        own = [k for k in kernels_for(row.kernels) if k.output_bits == PLAIN_BITS and not k.any_width]
+        return _least(own, facts, features)
     if not row.accumulates:
         return None
     if not node.input(0).type.packed and not _fits_four_bits(facts) and node.optional(4) is None:

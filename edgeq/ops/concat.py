@@ -27,6 +27,7 @@ class Concat(Operator):
     name = "concat"
     summary = "Concat, CONCATENATION"
     attributes: ClassVar = {"axis": ...}
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         shapes = [v.shape for v in _values(node)]
@@ -37,6 +38,9 @@ class Concat(Operator):
         if len({len(s) for s in shapes}) != 1 or len(rests) != 1:
             raise ValueError(f"shapes {[list(s) for s in shapes]} do not join along axis {axis}")
         return [(*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1 :])]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return True
 
     def compute(self, node: Node, inputs: Operands) -> list[Array]:
         axis = normal_axis(node.attrs["axis"], len(node.output.shape))

@@ -11,7 +11,7 @@ from edgeq.ir.graph import Attr, Node
 from edgeq.ir.types import Array
 from edgeq.ops.base import Operator, Params
 from edgeq.ops.fixed_point import clamp_bounds
-from edgeq.ops.inferences import Operands, each_inference, operand, require_int8
+from edgeq.ops.inferences import Operands, each_inference, operand, require_widths
 from edgeq.ops.registry import register
 from edgeq.ops.row_window import RowWindow
 from edgeq.ops.strides import packed_steps
@@ -27,12 +27,16 @@ class Pad(Operator):
     summary = "Pad (constant), PAD, PADV2"
     attributes: ClassVar = {"pads": ..., "value": 0.0}
     keeps_quantization = True
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         shape, pads = node.input(0).shape, node.attrs["pads"]
         if len(pads) != len(shape) or any(len(p) != 2 or min(p) < 0 for p in pads):
             raise ValueError(f"pads {pads} for {len(shape)} axes; one (before, after) >= 0 per axis is needed")
         return [tuple(before + d + after for d, (before, after) in zip(shape, pads, strict=True))]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return bool(node.attrs["value"] == 0)  # the kernel fills bytes: all of int16 0 are alike
 
     def _pad(self, node: Node, inputs: Operands, value: float) -> Array:
         pads = [tuple(p) for p in node.attrs["pads"]]
@@ -47,8 +51,9 @@ class Pad(Operator):
 
     def lower(self, node: Node) -> Params:
         """The output is filled with `value`; then three nested loops copy runs of the input to their places."""
-        require_int8(node)
+        require_widths(node)
         x, y = node.input(0), node.output
+        size = y.type.dtype.bytes
         value, _ = clamp_bounds(y.scale, y.zero_point, node.attrs["value"], None, y.type.dtype.bounds)
         # (input extent, output extent) of loops; an axis without padding joins the one before it.
         merged: list[tuple[int, int]] = []
@@ -67,11 +72,11 @@ class Pad(Operator):
         offset = sum(b * s for b, s in zip(before, packed_steps(y.shape), strict=True))
         return {
             "value": value,
-            "output_bytes": y.type.elements,
-            "offset": offset,
-            "run": run,
+            "output_bytes": y.type.bytes,
+            "offset": offset * size,
+            "run": run * size,
             **{f"extent_{i}": e for i, e in enumerate([1] * missing + extents)},
-            **{f"step_{i}": s for i, s in enumerate([0] * missing + steps)},
+            **{f"step_{i}": s * size for i, s in enumerate([0] * missing + steps)},
         }
 
     def row_window(self, node: Node) -> RowWindow | None:

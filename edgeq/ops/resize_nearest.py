@@ -9,7 +9,7 @@ import numpy as np
 from edgeq.ir.graph import Node
 from edgeq.ir.types import Array
 from edgeq.ops.base import Operator, Params
-from edgeq.ops.inferences import Operands, operand, require_int8, require_one_image
+from edgeq.ops.inferences import Operands, operand, require_one_image, require_widths
 from edgeq.ops.registry import register
 
 
@@ -42,6 +42,7 @@ class ResizeNearest(Operator):
         "columns": None,
     }
     keeps_quantization = True
+    gives_wide = True
 
     def infer(self, node: Node) -> list[tuple[int, ...]]:
         shape, a = node.input(0).shape, node.attrs
@@ -52,6 +53,9 @@ class ResizeNearest(Operator):
             if given is not None and (len(given) != wanted or not all(0 <= i < size for i in given)):
                 raise ValueError(f"{key} {given} must be {wanted} indices under {size}")
         return [(shape[0], a["out_h"], a["out_w"], shape[3])]
+
+    def takes_wide(self, node: Node, index: int) -> bool:
+        return True
 
     def _indices(self, node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
         a, (_, h, w, _) = node.attrs, node.input(0).shape
@@ -66,13 +70,13 @@ class ResizeNearest(Operator):
         return [operand(inputs, 0).take(rows, axis=1).take(columns, axis=2)]
 
     def lower(self, node: Node) -> Params:
-        require_int8(node)
+        require_widths(node)
         require_one_image(node)
         _, _, in_w, channels = node.input(0).shape
         rows, columns = self._indices(node)
         return {
             "in_w": in_w,
-            "channels": channels,
+            "pixel": channels * node.output.type.dtype.bytes,
             "out_h": node.attrs["out_h"],
             "out_w": node.attrs["out_w"],
             "rows": np.array(rows, dtype=np.uint16),

@@ -14,7 +14,7 @@ def align_quantization(graph: Graph) -> None:
     for node in graph.nodes:
         if node.op == "concat" or operator(node.op).keeps_quantization:
             for index in range(len(node.inputs) if node.op == "concat" else 1):
-                if node.input(index).type.quantization != node.output.type.quantization:
+                if _numbers(node.input(index)) != _numbers(node.output):
                     nodes += _adapt_input(node, index)
         nodes.append(node)
         row = operator(node.op)
@@ -24,17 +24,21 @@ def align_quantization(graph: Graph) -> None:
     graph.nodes = nodes
 
 
+def _numbers(value: Value) -> tuple[DType, Quantization | None]:
+    return value.type.dtype, value.type.quantization
+
+
 def _adapt_input(node: Node, index: int) -> list[Node]:
-    """Input `index` comes in the output's quantization afterwards; the new nodes, if any."""
+    """Input `index` comes in the output's width and quantization afterwards; the new nodes, if any."""
     value, target = node.input(index), node.output.type.quantization
     if target is None or value.type.quantization is None:
         return []
-    name = f"{node.name}.requantize{index}"
+    name, dtype = f"{node.name}.requantize{index}", node.output.type.dtype
     if value.is_constant:
-        data = target.quantize(value.quantization.dequantize(value.constant), value.type.dtype)
-        node.inputs[index] = Value(name, TensorType(value.shape, value.type.dtype, target), data)
+        data = target.quantize(value.quantization.dequantize(value.constant), dtype)
+        node.inputs[index] = Value(name, TensorType(value.shape, dtype, target), data)
         return []
-    adapter = _requantize(value, name, f"{name}:0", target)
+    adapter = _requantize(value, name, f"{name}:0", target, dtype)
     node.inputs[index] = adapter.output
     return [adapter]
 
@@ -46,10 +50,10 @@ def _adapt_output(node: Node, natural: Quantization) -> list[Node]:
         return []
     own = Value(f"{wanted.name}.natural", TensorType(wanted.shape, wanted.type.dtype, natural))
     node.outputs = [own]
-    adapter = _requantize(own, f"{node.name}.requantize", wanted.name, wanted.quantization)
+    adapter = _requantize(own, f"{node.name}.requantize", wanted.name, wanted.quantization, wanted.type.dtype)
     adapter.outputs = [wanted]
     return [adapter]
 
 
-def _requantize(value: Value, name: str, output: str, target: Quantization) -> Node:
-    return make_node("requantize", name, [value], output_names=[output], dtype=value.type.dtype, quantizations=[target])
+def _requantize(value: Value, name: str, output: str, target: Quantization, dtype: DType) -> Node:
+    return make_node("requantize", name, [value], output_names=[output], dtype=dtype, quantizations=[target])

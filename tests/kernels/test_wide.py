@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from edgeq.errors import UnsupportedError
 from edgeq.ir.graph import Node, Value
 from edgeq.ir.types import Array, DType, Quantization, TensorType
-from edgeq.kernels import Kernel, kernels
+from edgeq.kernels import Kernel, kernels, kernels_for
 from edgeq.kernels.matching import takes
 from edgeq.ops import operator, operators
 from edgeq.ops.build import make_node
 from tests.meta.sample_nodes import is_wide, runs_wide
 from tests.tools import need
+from tests.unit.random_nodes import LAYERS as RANDOM_LAYERS
 from tests.unit.test_kernels_elementwise import main_text, message, program, run, ways
 
 ROWS = [k for k in kernels() if is_wide(k) and any(r.kernels == k.op and runs_wide(k, r) for r in operators())]
@@ -25,7 +26,10 @@ OTHER_COMPILER = [k for k in ROWS if k.name in ("edgeq_dense_a16_w8_to16__c", "e
 """Those that together have all the arithmetic of cores without long products."""
 LAYERS = 4
 """Random layers per kernel and operator."""
-OPERATORS = sorted(row.name for row in operators() if row.gives_wide and not row.keeps_quantization)
+COMPUTING = {k.op for k in kernels() if k.output_bits == 16}
+OPERATORS = sorted(r.name for r in operators() if r.kernels in COMPUTING and r.gives_wide and not r.keeps_quantization)
+MOVERS = ("concat", "pad", "resize_nearest", "slice", "transpose")
+"""Operators whose kernels copy elements of any width."""
 WIDTHS = [(DType.INT8, DType.INT16), (DType.INT16, DType.INT8), (DType.INT16, DType.INT16)]
 UNITS = {"layer_norm": 3.0, "softmax": 3.0}
 """By how many units a result may differ from the real one, where rounding makes more than one unit and a bit."""
@@ -63,7 +67,7 @@ def shapes_of(op: str, rng: np.random.Generator) -> tuple[list[tuple[int, ...]],
         return [(1, h, w, c), [(1, h, w, c), (c,), (1, 1, 1, c), (1, h, 1, c)][rng.integers(4)]], {}
     if op in GATES:
         rows = GATES[op] * o
-        attrs = {"activation": ("tanh", "relu")[rng.integers(2)]} if op == "rnn" else {}
+        attrs: dict[str, object] = {"activation": ("tanh", "relu")[rng.integers(2)]} if op == "rnn" else {}
         return [(1, h, c), (rows, c), (rows, o), (rows,), (rows,), *[(o,)] * int(rng.integers(2))], attrs
     if op == "layer_norm":
         return [(1, h, c + 1), (c + 1,), (c + 1,)], {"centred": bool(rng.integers(2))}
@@ -161,6 +165,38 @@ def test_without_long_products(kernel: Kernel, folder: Path) -> None:
     check_bits(kernel, "clang", folder)
 
 
+def wide_twin(node: Node) -> Node:
+    """The same node over int16; what it pads with is 0."""
+    numbers = Quantization.per_tensor(2.0**-12, 0)
+    inputs = [Value(v.name, TensorType(v.shape, DType.INT16, numbers)) for v in node.inputs if v is not None]
+    attrs = {**node.attrs, **({"value": 0.0} if node.op == "pad" else {})}
+    twin = make_node(node.op, node.name, inputs, attrs, output_names=["y"], dtype=DType.INT16, quantizations=[numbers])
+    twin.params = operator(node.op).lower(twin)
+    return twin
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("op", MOVERS)
+def test_elements_of_two_bytes_go_where_those_of_one_go(op: str, folder: Path) -> None:
+    """Both bytes of an element follow the int8 reference, in all kernels."""
+    need("gcc")
+    for seed in range(12):
+        rng = np.random.default_rng([60, seed])  # as the int8 kernels' tests draw: all fit the loops
+        narrow = RANDOM_LAYERS[op](rng)
+        node = wide_twin(narrow)
+        narrow.params |= {"value": 0} if op == "pad" else {}
+        arrays = arrays_of(node, rng)
+        halves = [[np.ascontiguousarray(a).view(np.int8)[..., half::2] for a in arrays] for half in range(2)]
+        low, high = (operator(op).compute_integer(narrow, half)[0] for half in halves)
+        expected = np.stack([low, high], axis=-1).tobytes()
+        assert operator(op).compute_integer(node, arrays)[0].tobytes() == expected
+        able = [k for k in kernels_for(operator(op).kernels) if takes(k, node) and k.accepts(operator(op).facts(node))]
+        assert able and all(k.any_width for k in able)
+        for kernel in able:
+            binary = program(kernel, "gcc", 1, main_text(kernel, node), folder)
+            assert run(binary, message(kernel, node, arrays, -1)) == expected, (kernel.name, seed)
+
+
 @pytest.mark.parametrize("op", OPERATORS)
 @given(seed=st.integers(0, 2**32 - 1), widths=st.sampled_from(WIDTHS))
 @settings(max_examples=12, deadline=None)
@@ -193,6 +229,17 @@ def test_what_has_no_kernel_is_refused() -> None:
     node = make_node("avg_pool2d", "pool", [x], attrs, output_names=["y"], dtype=DType.INT16, quantizations=[wide])
     with pytest.raises(UnsupportedError, match="avg_pool2d of int16 has no integer kernel"):
         operator("avg_pool2d").lower(node)
+    padded = make_node(
+        "pad",
+        "pad",
+        [x],
+        {"pads": ((0, 0),) * 4, "value": 1.0},
+        output_names=["y"],
+        dtype=DType.INT16,
+        quantizations=[wide],
+    )
+    with pytest.raises(UnsupportedError, match="pad of int16 has no integer kernel"):
+        operator("pad").lower(padded)
     skewed = Value("x", TensorType((1, 4), DType.INT16, Quantization.per_tensor(1.0, 3)))
     node = make_node("gelu", "gelu", [skewed], output_names=["y"], dtype=DType.INT16, quantizations=[wide])
     with pytest.raises(UnsupportedError, match="zero point 3"):

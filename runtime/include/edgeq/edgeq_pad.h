@@ -15,7 +15,7 @@ extern "C" {
 
 /* One layer. The converter writes it; kernels trust it. */
 typedef struct {
-  int32_t value;        /* [-128, 127] */
+  int32_t value;        /* [-128, 127], of every byte; so 0 for elements of several bytes */
   int32_t output_bytes; /* of the whole output */
   int32_t offset;       /* byte of the output where the first run goes */
   int32_t run;          /* bytes copied at a time; > 0 */

@@ -1,4 +1,4 @@
-/* Nearest-neighbour resizing, int8 [in_h][in_w][channels] -> int8 [out_h][out_w][channels].
+/* Nearest-neighbour resizing of elements of any width, [in_h][in_w][channels] -> [out_h][out_w][channels].
  *
  *   output[y][x] = input[rows[y]][columns[x]]
  *
@@ -17,7 +17,7 @@ extern "C" {
 typedef struct {
   /* All > 0. */
   int32_t in_w;
-  int32_t channels;
+  int32_t pixel; /* bytes: channels times bytes of an element */
   int32_t out_h;
   int32_t out_w;
   /* Constant tables, owned by the caller. */

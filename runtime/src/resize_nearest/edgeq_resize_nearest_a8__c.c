@@ -5,8 +5,8 @@
 
 void edgeq_resize_nearest_a8__c(const edgeq_resize_nearest_t *layer, const int8_t *input, int8_t *output,
                                 void *scratch) {
-  const int32_t channels = layer->channels;
-  const int32_t row_bytes = layer->out_w * channels;
+  const int32_t pixel = layer->pixel;
+  const int32_t row_bytes = layer->out_w * pixel;
   (void)scratch;
   for (int32_t y = 0; y < layer->out_h; y++) {
     if (y > 0 && layer->rows[y] == layer->rows[y - 1]) {
@@ -14,10 +14,10 @@ void edgeq_resize_nearest_a8__c(const edgeq_resize_nearest_t *layer, const int8_
       output += row_bytes;
       continue;
     }
-    const int8_t *row = input + layer->rows[y] * layer->in_w * channels;
+    const int8_t *row = input + layer->rows[y] * layer->in_w * pixel;
     for (int32_t x = 0; x < layer->out_w; x++) {
-      memcpy(output, row + layer->columns[x] * channels, (size_t)channels);
-      output += channels;
+      memcpy(output, row + layer->columns[x] * pixel, (size_t)pixel);
+      output += pixel;
     }
   }
 }
