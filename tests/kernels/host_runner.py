@@ -27,9 +27,11 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 def fields(kernel: Kernel) -> list[tuple[str, str]]:
     """(C type, name) of every field of the kernel's descriptor, in the header's order."""
     text = (resources.runtime_dir() / "include" / kernel.header).read_text("utf-8")
-    body = re.sub(
-        r"/\*.*?\*/", "", text[text.index("typedef struct {") : text.index(f"}} {kernel.descriptor_type};")], flags=re.S
-    )
+    name = kernel.descriptor_type
+    if alias := re.search(rf"^typedef (edgeq_(\w+)_t) {name};", text, re.M):
+        name = alias[1]
+        text = (resources.runtime_dir() / "include" / "edgeq" / f"edgeq_{alias[2]}.h").read_text("utf-8")
+    body = re.sub(r"/\*.*?\*/", "", text[text.index("typedef struct {") : text.index(f"}} {name};")], flags=re.S)
     found = []
     for c_type, names in re.findall(r"^\s*((?:const )?(?:\w+_t|void) \*?)([\w, ]+);", body, re.M):
         found += [(c_type.strip(), name.strip()) for name in names.split(",")]
