@@ -186,7 +186,7 @@ def gru_of_largest_sums(inputs: int, scale: float = SCALE_OF_LARGEST) -> Node:
     ]
     constants = [Value(f"c{i}", k, np.full(k.shape, 32767, np.int16)) for i, k in enumerate(kinds)]
     x = Value("x", TensorType((1, 2, inputs), DType.INT16, Quantization.per_tensor(scale, 0)))
-    numbers = {"dtype": DType.INT16, "quantizations": [Quantization.per_tensor(2.0**-15, 0)]}
+    numbers: dict[str, Any] = {"dtype": DType.INT16, "quantizations": [Quantization.per_tensor(2.0**-15, 0)]}
     return make_node("gru", "g", [x, *constants], output_names=["y"], **numbers)
 
 
