@@ -38,7 +38,7 @@ def operator_table(rows: Sequence[Operator], kernel_rows: Sequence[Kernel]) -> s
         plain = [k for k in own if k.parts.activations in ("a8", "a16", "a32")]
         small = [k for k in own if k not in plain]
         lines.append([f"`{row.name}`", row.summary, _formats(plain), _formats(small)])
-    return markdown(["operator", "reads", "int8 activations", "smaller activations"], lines)
+    return markdown(["operator", "reads", "int8 and int16 activations", "smaller activations"], lines)
 
 
 def _formats(rows: Sequence[Kernel]) -> str:
@@ -59,7 +59,6 @@ def _formats(rows: Sequence[Kernel]) -> str:
         groups.setdefault(text if activations not in sets else f"({', '.join(sorted(sets[activations]))})", []).append(
             activations
         )
-    plain = {"a8", "a16", "a32"}
     named = {"ax": "any"}
     parts = []
     for text, together in groups.items():
@@ -67,7 +66,7 @@ def _formats(rows: Sequence[Kernel]) -> str:
         if text.startswith("("):
             parts.append(f"{who} {text}")
         else:
-            parts.append(text if set(together) <= plain else f"{who} with {text}")
+            parts.append(text if together == ["a8"] else f"{who} with {text}")
     return "; ".join(parts)
 
 
