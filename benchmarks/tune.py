@@ -47,7 +47,7 @@ BITS = 3.0
 TARGET = 0.895
 SCALE_BITS = 16
 """As tools count a scale that have half-precision scales; one per output channel, or one for the layer."""
-WIDTHS = tuple(f"int{bits}{scales}" for bits in (5, 4, 3, 2) for scales in ("", ":tensor"))
+WIDTHS = tuple(f"int{bits}{scales}" for bits in (6, 5, 4, 3, 2) for scales in ("", ":tensor"))
 REWRITES = "equalize"
 """Rows of weights become alike first, which is what makes one scale for a layer worth considering."""
 METHODS: tuple[tuple[str, tuple[int, ...]], ...] = (("equalize,better", (0,)), ("equalize,best", (0, 1, 2)))
@@ -113,7 +113,7 @@ def mixed(progress: Any = print) -> list[dict[str, Any]]:
             found = jobs([quality_job(Plan(plan, {"methods": METHODS[0][0]})) for plan in plans])
             return [quality_of(result).kl for result in found]
 
-        lost = losses(SENSITIVITIES["gptq"], Question(subject, options, Plan(), 0, jobs))
+        lost = losses(SENSITIVITIES["output-error"], Question(subject, options, Plan(), 0, jobs))
         chosen = choose(lost, costs, Budget(flash=limit), Correction(), judge, rounds=0)
     book.remove()
     bits = weight_bits(subject.graph, chosen)
