@@ -162,10 +162,13 @@ def in_source_layout(spec: Spec, array: Array) -> Array:
 def to_original(spec: Spec, array: Array) -> Array:
     """Samples as the original model takes them: its own layout and type, the batch axis of 1 first; [count, 1, ...].
 
-    Integers of the C become reals by (q - zero_point) * scale + real_offset when the original is a float model.
+    Integers of the C become reals by (q - zero_point) * scale + real_offset when the original is a float model. Tokens
+    that a table does not have become those that the C reads for them; originals refuse them, or count from the end.
     """
     source = np.dtype(spec.get("source_dtype") or spec["dtype"])
     converted = _to_type(spec, array, source)
+    if spec.get("tokens"):
+        converted = np.clip(converted, 0, spec["tokens"] - 1)
     return np.ascontiguousarray(converted.reshape(len(array), *(int(n) for n in spec["source_shape"])))
 
 
