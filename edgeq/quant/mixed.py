@@ -73,7 +73,7 @@ def parse_activations(text: str | None) -> Wanted | None:
     match = _TARGET.fullmatch(str(text))
     if match is None:
         raise UsageError(
-            f"{text!r} says not how wide activations are",
+            f"{text!r} is no width of activations",
             hint=f"use one of: {', '.join(SPELLINGS)}; mixed:30 asks for 30 dB of signal to noise",
         )
     return Wanted(None if match["target"] is None else float(match["target"]))
