@@ -218,14 +218,22 @@ def test_two_models_share_an_arena(tmp_path: Path) -> None:
 def test_an_interrupt_ends_a_command(mirror: Program) -> None:
     local = start_simulator(mirror)
     command = [sys.executable, "-c", "from edgeq.cli import main; main()", "monitor", "--port", local.url]
+    # What a shell runs in its background ignores interrupts, and so would the child.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            assert process.stdout is not None and process.stderr is not None
-            assert b"host" in process.stdout.readline()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 130
-            assert process.stderr.read().strip() == b"interrupted"
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        assert process.stdout is not None
+        assert b"host" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert said.strip() == b"interrupted"
+    finally:
+        process.kill()
+        process.communicate()
         local.close()
 
 
